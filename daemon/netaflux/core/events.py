@@ -1,0 +1,252 @@
+"""What happens, as facts: the same words for log, status and progress.
+
+An event's name is `noun.past_participle`; its fields are the log's fields.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from netaflux.core.model import (
+    AccountName,
+    ChannelName,
+    DestinationId,
+    DestinationName,
+    DeviceName,
+    Lane,
+    ModuleId,
+    Number,
+)
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact."""
+
+    name: ClassVar[str]
+    level: ClassVar[Level] = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyTaken(Event):
+    """An account's stations and modules were read."""
+
+    name = "survey.taken"
+    level = "debug"
+    account: AccountName
+    modules: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFailed(Event):
+    """An account cannot be polled just now; the others go on."""
+
+    name = "account.failed"
+    level = "warning"
+    account: AccountName
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecovered(Event):
+    """An account that failed is polled again."""
+
+    name = "account.recovered"
+    account: AccountName
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensRefreshed(Event):
+    """Netatmo gave a new pair of tokens, and it is safe on disk."""
+
+    name = "tokens.refreshed"
+    account: AccountName
+    expires_in: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationNeeded(Event):
+    """Only a person can go on: authorize the account again."""
+
+    name = "authorization.needed"
+    level = "error"
+    account: AccountName
+    suspicion: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRestored(Event):
+    """The account can be polled again."""
+
+    name = "authorization.restored"
+    account: AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRepeated(Event):
+    """A call to Netatmo failed in a way that passes; it is tried again after `pause` seconds."""
+
+    name = "call.repeated"
+    level = "debug"
+    account: AccountName
+    endpoint: str
+    reason: str
+    pause: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetClosed(Event):
+    """Netatmo's limit is reached, or so it says; no call before `until` (unix seconds)."""
+
+    name = "budget.closed"
+    level = "warning"
+    scope: str
+    reason: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleBound(Event):
+    """A device mirrors this module from now on."""
+
+    name = "module.bound"
+    device: DeviceName
+    module: ModuleId
+    begin: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleMissing(Event):
+    """A device's module is not among the account's; it is looked for again."""
+
+    name = "module.missed"
+    level = "warning"
+    device: DeviceName
+    module: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFetched(Event):
+    """One getmeasure answer was read."""
+
+    name = "page.fetched"
+    level = "debug"
+    module: ModuleId
+    rows: int
+    begin: int
+    last: int | None
+    lane: Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsPutAside(Event):
+    """Rows whose time cannot be were left out."""
+
+    name = "rows.put_aside"
+    level = "warning"
+    module: ModuleId
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsArrivedLate(Event):
+    """Rows appeared, or changed, where their neighbours were already delivered."""
+
+    name = "rows.arrived_late"
+    module: ModuleId
+    rows: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesStarted(Event):
+    """The first upload of a device or channel that a destination can never delete is about to begin."""
+
+    name = "series.started"
+    destination: DestinationName
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDelivered(Event):
+    """A destination acknowledged rows."""
+
+    name = "batch.delivered"
+    level = "debug"
+    destination: DestinationName
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+    rows: int
+    first: int
+    last: int
+    values: tuple[Number | None, ...]
+    """The last row's values, as `channels`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRefused(Event):
+    """A destination refused one row for its content; it is set aside, the rest goes on."""
+
+    name = "row.refused"
+    level = "warning"
+    destination: DestinationName
+    device: DeviceName
+    time: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationIdentified(Event):
+    """A destination said who it is; `changed` when it was another under the same name before."""
+
+    name = "destination.identified"
+    destination: DestinationName
+    identity: DestinationId
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationFailed(Event):
+    """A destination does not take rows just now; the others go on."""
+
+    name = "destination.failed"
+    level = "warning"
+    destination: DestinationName
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationRecovered(Event):
+    """A destination that failed takes rows again."""
+
+    name = "destination.recovered"
+    destination: DestinationName
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollCompleted(Event):
+    """A module was polled and all of it is where it belongs."""
+
+    name = "poll.completed"
+    module: ModuleId
+    pages: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollFailed(Event):
+    """A module could not be polled to its end; it is tried again."""
+
+    name = "poll.failed"
+    level = "warning"
+    module: ModuleId
+    reason: str

@@ -1,0 +1,175 @@
+"""The words of netaflux as types: accounts, modules, rows, pages, series, batches.
+
+Times are whole unix seconds (UTC) as the device stamped them; text and zones exist at the edges only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, NewType
+
+Number = int | float
+
+AccountName = NewType("AccountName", str)
+ModuleId = NewType("ModuleId", str)
+"""A MAC address in lower case without blanks, such as `70:ee:50:00:00:01`: a module's identity."""
+Measure = NewType("Measure", str)
+"""A quantity Netatmo stores, in the API's spelling: `Temperature`, `CO2`, …"""
+ChannelName = NewType("ChannelName", str)
+DeviceName = NewType("DeviceName", str)
+DestinationName = NewType("DestinationName", str)
+"""The label of a destination in the configuration."""
+DestinationId = NewType("DestinationId", str)
+"""What a destination is: kind, host and guest id, such as `fluxtream:host#7`; coverage belongs to it."""
+
+PAGE_ROWS = 1024
+"""Most rows that one getmeasure answer holds; more are cut off silently, the oldest kept."""
+
+
+class Lane(Enum):
+    """Who goes first when calls are scarce."""
+
+    LIVE = "live"
+    HISTORY = "history"
+
+
+class Why(Enum):
+    """The reason of an errand."""
+
+    DUE = "due"  # the module's bell rang: newest rows and the hour before them
+    CATCHING_UP = "catching up"  # rows that a destination lacks
+    ASKED = "asked"  # a person named the span
+    AGAIN = "again"  # a person wants it sent once more
+
+
+class Row(NamedTuple):
+    """What one module held at one moment: a value, or None, for each measure (or channel) of its page."""
+
+    time: int
+    values: tuple[Number | None, ...]
+
+
+class Window(NamedTuple):
+    """A stretch of device time, begin ≤ t < end; an open end is None."""
+
+    begin: int
+    end: int | None = None
+
+    def __contains__(self, time: object) -> bool:
+        return isinstance(time, int) and self.begin <= time and (self.end is None or time < self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One Netatmo unit as a survey describes it; the station's own indoor unit is one too."""
+
+    id: ModuleId
+    account: AccountName
+    station: ModuleId
+    """The `device_id` of getmeasure: its station's MAC, for the indoor unit its own."""
+    kind: str
+    """Netatmo's type, such as NAMain; unknown ones are kept as they are."""
+    measures: tuple[Measure, ...] = ()
+    """What getmeasure can be asked for."""
+    name: str | None = None
+    places: tuple[str, ...] = ()
+    """The names before the slash: station name, home name."""
+    timezone: str | None = None
+    set_up: int | None = None
+    """When the station was installed (`date_setup`)."""
+    newest: int | None = None
+    """The time of the newest row as the survey tells it (`dashboard_data.time_utc`)."""
+    stored: int | None = None
+    """When the station last uploaded (`last_status_store`)."""
+    reachable: bool | None = None
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The names it can be configured by: `station/module` and `home/module`, known pairs as a whole."""
+        return tuple(dict.fromkeys(f"{place}/{self.name}" for place in self.places)) if self.name else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All modules of an account as one getstationsdata answer shows them."""
+
+    account: AccountName
+    modules: tuple[Module, ...]
+    server_time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One getmeasure answer, read: rows sorted, unique, of plausible time, inside what was asked."""
+
+    measures: tuple[Measure, ...]
+    window: Window
+    rows: Sequence[Row]
+    raw_rows: int
+    """Rows as sent, before anything was left out; decides whether the page was full."""
+    aside: int = 0
+    """Rows left out because their time cannot be: outside the asked window or in the future."""
+
+    @property
+    def full(self) -> bool:
+        """Whether more rows may follow in the asked window."""
+        return self.raw_rows >= PAGE_ROWS
+
+    @property
+    def last(self) -> int | None:
+        """The time of the last row."""
+        return self.rows[-1].time if self.rows else None
+
+
+class Admitted(NamedTuple):
+    """What a page brought that was not known of its module, as times in ascending order."""
+
+    news: Sequence[int] = ()
+    """Rows that are new or have changed."""
+    late: Sequence[int] = ()
+    """Those of them that lay in something covered, and were cut out of it."""
+
+
+class Series(NamedTuple):
+    """Whose coverage: one channel of one device at one destination."""
+
+    destination: DestinationId
+    device: DeviceName
+    channel: ChannelName
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows for one device whose values belong to `channels`, in order; no value is missing or not finite."""
+
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that a destination refused for its content while it took its neighbours."""
+
+    destination: DestinationId
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+    row: Row
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Which module a device mirrors, since when."""
+
+    device: DeviceName
+    module: ModuleId
+    account: AccountName
+    module_text: str
+    """What the configuration called it when the binding was made."""
+    since_text: str
+    """`since` as it was configured when `begin` was resolved."""
+    begin: int
+    """The first moment wanted."""
+    floor: int
+    """Nothing below this belongs to this module: an earlier one's rows stand there."""

@@ -1,0 +1,98 @@
+"""Which errands a module needs now: pure, from what is covered and what is known to exist."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from netaflux.core.model import Lane, ModuleId, Page, Why, Window
+from netaflux.core.spans import FOREVER, Spans
+
+LOOK_BACK = 3600
+"""Seconds before the newest row that each poll asks again: stations upload late."""
+PAGE_SPAN = 3 * 86400
+"""Seconds that surely fit into one page: 1024 rows at five minutes are 85 h, with room for extra rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """Fetch this module in this window for whoever lacks it, and why."""
+
+    module: ModuleId
+    window: Window
+    lane: Lane
+    why: Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a module when its errands are planned."""
+
+    module: ModuleId
+    floor: int
+    """Nothing below is asked for."""
+    lacking: Spans
+    """Device time whose rows some destination lacks; its last span is open (FOREVER)."""
+    newest: int | None
+    """The newest row ever read."""
+    told: int | None = None
+    """The newest row as the survey tells it: a hint, never a limit."""
+
+
+def errands_due(known: Known) -> list[Errand]:
+    """The errands of a poll: the live end first, then what is lacking below it, oldest first."""
+    begin = _live_begin(known)
+    live = Errand(module=known.module, window=Window(begin), lane=Lane.LIVE, why=Why.DUE)
+    below = _with_look_back(known) & Spans((known.floor, begin - 1))
+    return [live, *_history(known.module, below, Why.CATCHING_UP)]
+
+
+def _live_begin(known: Known) -> int:
+    """An hour before the newest row; far behind, only the last hour that the survey tells of."""
+    first = next(iter(known.lacking), (known.floor, FOREVER))[0]
+    reached = first if known.newest is None else known.newest - LOOK_BACK
+    if known.told is not None and known.told - reached > PAGE_SPAN:
+        reached = known.told - LOOK_BACK
+    return max(reached, known.floor)
+
+
+def _with_look_back(known: Known) -> Spans:
+    if known.newest is None:
+        return known.lacking
+    return known.lacking | Spans((known.newest - LOOK_BACK, known.newest))
+
+
+def errands_asked(known: Known, asked: Window, *, again: bool = False) -> list[Errand]:
+    """The errands of a span that a person named: what is lacking of it, or all of it once more."""
+    end = FOREVER if asked.end is None else asked.end - 1
+    span = Spans((max(asked.begin, known.floor), end))
+    lacking = span if again else known.lacking & span
+    return list(_history(known.module, lacking, Why.AGAIN if again else Why.ASKED))
+
+
+def _history(module: ModuleId, lacking: Spans, why: Why) -> Iterator[Errand]:
+    for begin, end in _joined(lacking):
+        window = Window(begin, None if end >= FOREVER else end + 1)
+        yield Errand(module=module, window=window, lane=Lane.HISTORY, why=why)
+
+
+def _joined(lacking: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Gaps that fit into one page are asked for together: a call costs more than a few covered rows."""
+    pending: tuple[int, int] | None = None
+    for begin, end in lacking:
+        if pending and end - pending[0] < PAGE_SPAN:
+            pending = (pending[0], end)
+            continue
+        if pending:
+            yield pending
+        pending = (begin, end)
+    if pending:
+        yield pending
+
+
+def following(page: Page) -> Window | None:
+    """Where to go on after a page: behind its last row while it was full and its window has not ended."""
+    if not page.full or page.last is None:
+        return None
+    begin = page.last + 1
+    if page.window.end is not None and begin >= page.window.end:
+        return None
+    return Window(begin, page.window.end)

@@ -1,0 +1,84 @@
+"""Sets of device time: disjoint closed spans of whole seconds, the algebra of coverage."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+FOREVER = 2**62
+"""Later than any row: the end of a span that is open."""
+
+
+def _merged(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Sorted, disjoint, adjacent ones joined; [1, 4] and [5, 9] are one span of whole seconds."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(pair for pair in pairs if pair[0] <= pair[1]):
+        if merged and begin <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return tuple(merged)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Spans:
+    """An immutable set of seconds; `Spans((1, 4), (9, 9))` holds 1, 2, 3, 4 and 9."""
+
+    pairs: tuple[tuple[int, int], ...]
+
+    def __init__(self, *pairs: tuple[int, int]) -> None:
+        object.__setattr__(self, "pairs", _merged(pairs))
+
+    @classmethod
+    def _of(cls, pairs: Iterable[tuple[int, int]]) -> Self:
+        spans = cls()
+        object.__setattr__(spans, "pairs", tuple(pairs))
+        return spans
+
+    @classmethod
+    def at(cls, times: Iterable[int]) -> Self:
+        """Just these moments."""
+        return cls(*((time, time) for time in times))
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self.pairs)
+
+    def __contains__(self, time: object) -> bool:
+        return isinstance(time, int) and self.around(time) is not None
+
+    def around(self, time: int) -> tuple[int, int] | None:
+        """The span that holds `time`."""
+        index = bisect_right(self.pairs, (time, FOREVER)) - 1
+        if index >= 0 and self.pairs[index][0] <= time <= self.pairs[index][1]:
+            return self.pairs[index]
+        return None
+
+    def __or__(self, other: "Spans") -> "Spans":
+        return Spans(*self.pairs, *other.pairs) if self and other else (self or other)
+
+    def __and__(self, other: "Spans") -> "Spans":
+        return self - (Spans((-FOREVER, FOREVER)) - other)
+
+    def __sub__(self, other: "Spans") -> "Spans":
+        if not self or not other:
+            return self
+        return Spans._of(self._without(other))
+
+    def _without(self, other: "Spans") -> Iterator[tuple[int, int]]:
+        cuts = other.pairs
+        first = 0
+        for begin, end in self.pairs:
+            at = begin
+            while first < len(cuts) and cuts[first][1] < begin:
+                first += 1
+            index = first
+            while index < len(cuts) and cuts[index][0] <= end:
+                if cuts[index][0] > at:
+                    yield at, cuts[index][0] - 1
+                at = max(at, cuts[index][1] + 1)
+                index += 1
+            if at <= end:
+                yield at, end

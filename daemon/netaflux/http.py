@@ -1,0 +1,120 @@
+"""One HTTP exchange: time-outs, a bounded answer, foreign errors turned into ours; aiohttp's stop here."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from netaflux import __version__
+from netaflux.core.errors import Unreachable
+
+USER_AGENT = f"netaflux/{__version__}"
+LARGEST_ANSWER = 16 * 2**20
+"""Bytes of an answer that we are willing to hold; a full getmeasure page has about 60 000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is anything until it is read
+        """The body as JSON; None where it is not JSON, such as the HTML page of a proxy."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of the `Retry-After` header, if it holds a number."""
+        text = self.headers.get("Retry-After", "").strip()
+        return float(text) if text.isdigit() else None
+
+
+class Http:
+    """Exchanges with one family of hosts, over connections that are kept; cookies stay in this jar."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, *, connections: int = 32, total: float = 60, cookies: bool = False
+    ) -> AsyncIterator[Self]:
+        """Open a session; `total` bounds one exchange in real seconds."""
+        # unsafe: a home server is often addressed by its IP, whose cookies aiohttp would drop
+        jar = aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar()
+        connector = aiohttp.TCPConnector(limit=connections, limit_per_host=connections, ttl_dns_cache=300)
+        timeout = aiohttp.ClientTimeout(total=total, sock_connect=min(10, total), sock_read=min(30, total))
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, cookie_jar=jar, headers={"User-Agent": USER_AGENT}
+        ) as session:
+            yield cls(session)
+
+    async def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request once and read the whole answer, whatever its status; never follows a redirect.
+
+        `form` is sent as application/x-www-form-urlencoded; bytes are taken as already encoded.
+        Raises Unreachable where no whole answer came, so that its outcome is unknown.
+        """
+        sent = dict(headers or {})
+        if isinstance(form, bytes):
+            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            # a redirect would carry credentials to a host that nobody configured
+            async with self._session.request(
+                method, url, params=params, data=form, headers=sent, allow_redirects=False
+            ) as response:
+                body = await _whole(response)
+                return Answer(response.status, response.headers, body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            message = f"{_place(url)} gives no answer: {_described(error)}"
+            raise Unreachable(message, dropped=_is_dropped(error), sent=_may_have_arrived(error)) from error
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise aiohttp.ClientPayloadError(f"more than {LARGEST_ANSWER} bytes")
+    return bytes(body)
+
+
+def _is_dropped(error: BaseException) -> bool:
+    return isinstance(error, aiohttp.ClientConnectionError) and not isinstance(
+        error, (aiohttp.ClientConnectorError, TimeoutError)
+    )
+
+
+def _may_have_arrived(error: BaseException) -> bool:
+    return not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+
+
+def _place(url: str) -> str:
+    """Scheme, host and path: a query may hold secrets."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def _described(error: BaseException) -> str:
+    # the total time-out of aiohttp is a TimeoutError without a text
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,82 @@
+"""The lock files: every package pinned and hashed, no index named, the same versions for test and use."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import dev
+
+ROOT = Path(dev.__file__).resolve().parent
+
+PIN = re.compile(r"[A-Za-z0-9._-]+==[^ ;]+( ; [^\\]+)? \\")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+
+def loose(lock: str) -> list[str]:
+    """Lines that are neither a pinned package with its hashes nor a comment."""
+    lines = lock.splitlines()
+    return [
+        line
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        if not (
+            line.lstrip().startswith("#")
+            or HASH.fullmatch(line)
+            or (PIN.fullmatch(line) and HASH.match(following))
+        )
+    ]
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Every package of a lock file with its version."""
+    found = (line.split()[0].split("==") for line in lock.splitlines() if PIN.fullmatch(line))
+    return {canonicalize_name(name): version for name, version in found}
+
+
+@pytest.mark.parametrize("name", dev.LOCKS)
+def test_a_lock_pins_everything_by_hash_and_names_no_index(name: str) -> None:
+    assert loose((ROOT / name).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://index.example.org/simple",
+        "six>=1.17",
+        "six==1.17.0",
+        "six==1.17.0 \\",
+        "six @ file:///somewhere/six",
+        "-e .",
+    ],
+)
+def test_a_loose_line_is_found(line: str) -> None:
+    assert loose(f"{line}\n    # via something\n") == [line]
+
+
+def test_both_locks_pin_the_same_versions() -> None:
+    """What is tested is what is shipped."""
+    shipped, tested = (pins((ROOT / name).read_text()) for name in dev.LOCKS)
+
+    assert shipped
+    assert shipped.items() <= tested.items()
+
+
+def unlocked(requirements: list[str], pinned: dict[str, str]) -> list[str]:
+    """Requirements that no pinned version meets."""
+    asked = [Requirement(text) for text in requirements]
+    return [str(one) for one in asked if pinned.get(canonicalize_name(one.name), "0") not in one.specifier]
+
+
+def test_the_locks_hold_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    shipped, tested = (pins((ROOT / name).read_text()) for name in dev.LOCKS)
+
+    assert unlocked(project["dependencies"], shipped) == []
+    assert unlocked(project["optional-dependencies"]["dev"], tested) == []
+
+
+def test_a_requirement_that_is_not_locked_is_found() -> None:
+    assert unlocked(["Rich>=14", "rich>=16", "orjson>=3"], {"rich": "15.0.0"}) == ["rich>=16", "orjson>=3"]

@@ -1,0 +1,1 @@
+"""The Netatmo client: authorization, JSON to types, calls within the budget, weather."""

@@ -1,0 +1,161 @@
+"""One call to Netatmo's API: a permit, a token, a request, and patience with what passes."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from netaflux.core.errors import Busy, QuotaReached, TokenRejected, Unreachable, UpstreamFault
+from netaflux.core.events import CallRepeated
+from netaflux.core.model import AccountName, Lane
+from netaflux.core.ports import Clock, Observer
+from netaflux.http import Answer, Http
+from netaflux.netatmo.errors import Envelope, envelope_of
+from netaflux.netatmo.gate import Gate
+from netaflux.netatmo.servertime import ServerTime
+
+ATTEMPTS = 3
+LONGEST_PAUSE = 60.0
+"""Seconds of `Retry-After` that a call waits for by itself; a longer one closes the gate for everybody."""
+
+_BACK_OFF = wait_exponential_jitter(initial=1, max=10, jitter=1)
+
+
+class Keeper(Protocol):
+    """Lends the account's access token to calls; a refresh waits until all have given it back."""
+
+    def borrowed(self) -> AbstractAsyncContextManager[str]:
+        """A current access token. Raises NotAuthorized, or what keeps a refresh from succeeding just now."""
+        ...
+
+    def rejected(self, access: str) -> None:
+        """Netatmo refused this access token: if it is still the current one, it needs a refresh."""
+        ...
+
+
+@dataclass(slots=True)
+class _Call:
+    """What is asked, and whether asking twice could do harm."""
+
+    endpoint: str
+    params: Mapping[str, str]
+    lane: Lane
+    write: bool
+    access: str = field(default="", repr=False)
+    """The token of the latest attempt; empty where there was none to be had, so that nothing was sent."""
+
+
+class NetatmoClient:
+    """Calls to the API in the name of one account."""
+
+    def __init__(
+        self,
+        account: AccountName,
+        *,
+        http: Http,
+        api_url: str,
+        keeper: Keeper,
+        gate: Gate,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self.account = account
+        self.time = ServerTime(clock)
+        self._http = http
+        self._api_url = api_url.rstrip("/")
+        self._keeper = keeper
+        self._gate = gate
+        self._clock = clock
+        self._observer = observer
+
+    async def call(
+        self, endpoint: str, params: Mapping[str, str], *, lane: Lane, write: bool = False
+    ) -> Envelope:
+        """Netatmo's good answer.
+
+        A passing failure is tried again a few times, a refused token once with another; a writing call is
+        never repeated, for it may have done its work. Raises NetatmoError, Unreachable, NotAuthorized,
+        StateError.
+        """
+        call = _Call(endpoint, params, lane, write)
+        try:
+            return await self._authorized(call)
+        except (Busy, QuotaReached, UpstreamFault) as error:
+            if call.access and not _soon(error):
+                await self._gate.close(error.retry_after, error.message)
+            raise
+
+    async def _authorized(self, call: _Call) -> Envelope:
+        try:
+            return await self._patiently(call)
+        except TokenRejected:
+            self._keeper.rejected(call.access)
+            if call.write:
+                raise
+        # refused once more it stays: another refresh would not help, and every one kills a pair of tokens
+        return await self._patiently(call)
+
+    async def _patiently(self, call: _Call) -> Envelope:
+        def tell(state: RetryCallState) -> None:
+            pause = state.next_action.sleep if state.next_action else 0.0
+            self._observer.tell(
+                CallRepeated(
+                    account=self.account, endpoint=call.endpoint, reason=str(_failure(state)), pause=pause
+                )
+            )
+
+        attempts = AsyncRetrying(
+            sleep=self._clock.sleep,
+            stop=stop_after_attempt(1 if call.write else ATTEMPTS),
+            # without a token nothing was sent, and the keeper knows best when to try again
+            retry=retry_if_exception(lambda error: bool(call.access) and _passes(error)),
+            wait=_pause,
+            before_sleep=tell,
+            reraise=True,
+        )
+        return await attempts(self._attempt, call)
+
+    async def _attempt(self, call: _Call) -> Envelope:
+        call.access = ""
+        # first the permit: a token that waits for one would hold up a refresh
+        async with self._gate.permit(call.lane), self._keeper.borrowed() as call.access:
+            envelope = envelope_of(await self._exchange(call), call.endpoint)
+        self.time.heard(envelope)
+        return envelope
+
+    async def _exchange(self, call: _Call) -> Answer:
+        return await self._http.exchange(
+            "POST" if call.write else "GET",
+            f"{self._api_url}/api/{call.endpoint}",
+            params=None if call.write else call.params,
+            form=call.params if call.write else None,
+            headers={"Authorization": f"Bearer {call.access}"},
+        )
+
+
+def _failure(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _soon(error: Busy | QuotaReached | UpstreamFault) -> bool:
+    """Whether it passes, and Netatmo does not ask for a longer pause than one call should make."""
+    return not isinstance(error, QuotaReached) and (error.retry_after or 0) <= LONGEST_PAUSE
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, Unreachable) or (isinstance(error, Busy | UpstreamFault) and _soon(error))
+
+
+def _pause(state: RetryCallState) -> float:
+    """A short pause that grows, each call's a little different; at least as long as Netatmo asks for."""
+    error = _failure(state)
+    asked = error.retry_after if isinstance(error, Busy | UpstreamFault) else None
+    return max(asked or 0, _BACK_OFF(state))

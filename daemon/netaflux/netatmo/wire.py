@@ -1,0 +1,80 @@
+"""Netatmo's JSON read field by field: a value of the wrong type is missing, and costs nothing else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from netaflux.core.model import ModuleId
+from netaflux.netatmo.errors import Envelope
+
+_EARLIEST, _LATEST = 1_000_000_000, 4_102_444_800
+"""2001 and 2100: a server's clock outside of them is not set."""
+
+NOTHING: Mapping[str, object] = {}
+
+
+def text(value: object) -> str | None:
+    """A string that says something, without the blanks around it."""
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The strings of a list."""
+    return tuple(filter(None, map(text, value))) if isinstance(value, list) else ()
+
+
+def whole(value: object) -> int | None:
+    """A whole number, be it written as 5 or as 5.0."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def moment(value: object) -> int | None:
+    """Unix seconds; Netatmo writes 0 for never."""
+    seconds = whole(value)
+    return seconds if seconds and seconds > 0 else None
+
+
+def truth(value: object) -> bool | None:
+    """True or false."""
+    return value if isinstance(value, bool) else None
+
+
+def thing(value: object) -> Mapping[str, object]:
+    """A JSON object, an empty one where there is none."""
+    return value if isinstance(value, dict) else NOTHING
+
+
+def things(value: object) -> Iterator[Mapping[str, object]]:
+    """The JSON objects of a list."""
+    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
+
+
+def module_id(value: object) -> ModuleId | None:
+    """A MAC address as we write it; observed with stray blanks and in capitals."""
+    return ModuleId("".join(value.split()).lower()) or None if isinstance(value, str) else None
+
+
+def server_time(envelope: Envelope) -> int | None:
+    """Netatmo's clock at the moment of the answer, where it can be one."""
+    seconds = whole(envelope.get("time_server"))
+    return seconds if seconds and _EARLIEST <= seconds <= _LATEST else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A device that a good answer could not tell about, and Netatmo's code for why."""
+
+    device: ModuleId
+    code: int | None
+
+
+def faults(envelope: Envelope) -> tuple[Fault, ...]:
+    """The partial errors of a good answer; observed at `body.errors` and at `body.home.errors`."""
+    body = thing(envelope.get("body"))
+    return tuple(
+        Fault(device, whole(each.get("code")))
+        for place in (body, thing(body.get("home")))
+        for each in things(place.get("errors"))
+        if (device := module_id(each.get("id")))
+    )

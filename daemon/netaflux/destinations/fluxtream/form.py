@@ -1,0 +1,84 @@
+"""A batch as the body of Fluxtream's upload form.
+
+Fluxtream takes `dev_nickname`, `channel_names` (JSON) and `data` (JSON rows `[time, value…]`) as an
+application/x-www-form-urlencoded form.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from math import isfinite
+from operator import itemgetter, lt
+from typing import Final, cast
+
+import orjson
+
+from netaflux.core.model import Batch, Number, Row
+from netaflux.core.settings import NAME_PATTERN
+
+BODY_LIMIT: Final = 190_000
+"""Bytes that a body stays below: a Jetty server answers a form of more than 200 000 with 401 (measured)."""
+LATEST: Final = 10**10
+"""No time is beyond this second of the year 2286: milliseconds would widen a channel's bounds for ever."""
+
+_NAME: Final = re.compile(NAME_PATTERN)
+
+# All that numbers in arrays, and names in quotes, can hold of what a form must not; urlencode in
+# general takes longer for a page of rows than all else that happens to it.
+_ESCAPES: Final = ((b"[", b"%5B"), (b"]", b"%5D"), (b",", b"%2C"), (b'"', b"%22"), (b"+", b"%2B"))
+
+
+def form(batch: Batch, rows: Sequence[Row]) -> bytes:
+    """The body that uploads these rows of the batch; integers stay integers, floats are as short as exact."""
+    return b"dev_nickname=%b&channel_names=%b&data=%b" % (
+        batch.device.encode("ascii"),
+        _escaped(orjson.dumps(batch.channels)),
+        _escaped(orjson.dumps([[time, *values] for time, values in rows])),
+    )
+
+
+def require_sound(batch: Batch) -> None:
+    """Make sure that nothing leaves which Fluxtream would refuse, keep wrongly, or crash on.
+
+    A null time lands in 1970, a false deletes, a surplus cell crashes the import, and of two rows with one
+    time the second stays for ever. Raises ValueError: such a batch is a mistake of ours.
+    """
+    flaw = next(_flaws(batch), None)
+    if flaw is not None:
+        raise ValueError(f"a batch for {batch.device!r} {batch.channels!r} with {flaw}")
+
+
+def _flaws(batch: Batch) -> Iterator[str]:
+    width = len(batch.channels)
+    times, cells = list(map(itemgetter(0), batch.rows)), list(map(itemgetter(1), batch.rows))
+    if not all(map(_NAME.fullmatch, (batch.device, *batch.channels))):
+        yield "a name that Fluxtream does not take"
+    if not 0 < width == len(set(batch.channels)):
+        yield "no channel, or one twice"
+    if not set(map(len, cells)) <= {width}:
+        yield "a row longer or shorter than its channels"
+    yield from _flaws_of_times(times)
+    yield from _flaws_of_values(list(chain.from_iterable(cells)))
+
+
+def _flaws_of_times(times: list[int]) -> Iterator[str]:
+    if not set(map(type, times)) <= {int}:
+        yield "a time that is not a whole second"
+    if not all(map(lt, times, times[1:])):
+        yield "times that do not ascend"
+    if times and not 0 < times[0] <= times[-1] < LATEST:
+        yield "a time that cannot be"
+
+
+def _flaws_of_values(values: list[Number | None]) -> Iterator[str]:
+    # by type, because a bool is an int too, and there it deletes
+    if not set(map(type, values)) <= {int, float}:
+        yield "a value that is not a number"
+    if not all(map(isfinite, cast("list[Number]", values))):
+        yield "a value that is not finite"
+
+
+def _escaped(json: bytes) -> bytes:
+    for character, escape in _ESCAPES:
+        json = json.replace(character, escape)
+    return json

@@ -1,0 +1,1 @@
+"""What must survive: one SQLite file, one connection, one thread."""

@@ -1,0 +1,193 @@
+"""What the destinations are known to hold: on disk, and a mirror of it in memory."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple, Self
+
+from netaflux.core.model import (
+    Admitted,
+    ChannelName,
+    DestinationId,
+    DeviceName,
+    Measure,
+    ModuleId,
+    Page,
+    Row,
+    Series,
+    SetAside,
+)
+from netaflux.core.ports import Clock
+from netaflux.core.spans import Spans
+from netaflux.state.aside import put_aside, take_back
+from netaflux.state.database import Database
+from netaflux.state.source_rows import RETENTION, Extent, extents, keep, newest_row
+
+_NOTHING = Spans()
+
+_SELECT = 'SELECT destination, device, channel, begin, "end" FROM coverage'
+_IN_ORDER = "ORDER BY device, destination, channel, begin"
+
+
+class _Change(NamedTuple):
+    """What became of a part of one series' spans."""
+
+    series: Series
+    before: Spans
+    after: Spans
+
+
+class _Effect(NamedTuple):
+    """What a page has changed."""
+
+    extent: Extent
+    cuts: Sequence[_Change]
+    admitted: Admitted
+
+
+class StoredCoverage:
+    """Coverage and source rows; reading is from memory and immediate, every change is one transaction."""
+
+    def __init__(self, database: Database, clock: Clock, *, retention: int = RETENTION) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention = retention
+        self._spans: dict[Series, Spans] = {}
+        self._extents: dict[ModuleId, Extent] = {}
+
+    @classmethod
+    async def open(cls, database: Database, clock: Clock, *, retention: int = RETENTION) -> Self:
+        """Read what is there; source rows are kept for `retention` seconds. Raises StateError."""
+        coverage = cls(database, clock, retention=retention)
+        coverage._spans = await database.run(_all)
+        coverage._extents = await database.run(extents)
+        return coverage
+
+    def covered(self, series: Series) -> Spans:
+        """The spans of device time whose rows are known to be there."""
+        return self._spans.get(series, _NOTHING)
+
+    def newest(self, module: ModuleId) -> int | None:
+        """The time of the newest row ever seen of the module."""
+        return self._extents.get(module, Extent()).newest
+
+    def latest(self, device: DeviceName) -> int | None:
+        """The end of the device's last span at any destination."""
+        ends = (
+            spans.pairs[-1][1] for series, spans in self._spans.items() if series.device == device and spans
+        )
+        return max(ends, default=None)
+
+    async def newest_row(self, module: ModuleId) -> tuple[tuple[Measure, ...], Row] | None:
+        """The newest row that is kept of the module, with its measures. Raises StateError."""
+        return await self._database.run(partial(newest_row, module=module))
+
+    async def admit(
+        self,
+        module: ModuleId,
+        page: Page,
+        devices: Collection[DeviceName],
+        *,
+        newest_hint: int | None = None,
+    ) -> Admitted:
+        """Keep the page's rows of the last days; answer which of them are new or have changed.
+
+        In the same transaction the time of each such row is cut out of every coverage of `devices`, which
+        mirror that module: of all destinations and channels, so that delivery fills the hole.
+        `newest_hint` is where the module's rows are said to end: before its first row it spares keeping
+        those that will be too old.
+
+        Raises StateError.
+        """
+        if page.last is None or self._extents.get(module, Extent()).outlived(page.last):
+            return Admitted()
+        hint = None if newest_hint is None else min(newest_hint, int(self._clock.now()))  # not one from 2036
+        work = partial(
+            _admit, module=module, page=page, devices=set(devices), hint=hint, retention=self._retention
+        )
+        effect: _Effect = await self._database.run(work, then=partial(self._note_admitted, module))
+        return effect.admitted
+
+    async def grow(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside] = ()) -> None:
+        """Add what a destination has acknowledged, and the rows that it refused. Raises StateError."""
+        wanted = {series: spans for series, spans in grown.items() if spans}
+        if wanted or aside:
+            work = partial(_grow, grown=wanted, aside=tuple(aside), now=self._clock.now())
+            await self._database.run(work, then=self._note)
+
+    def _note_admitted(self, module: ModuleId, effect: _Effect) -> None:
+        self._extents[module] = effect.extent
+        self._note(effect.cuts)
+
+    def _note(self, changes: Sequence[_Change]) -> None:
+        # as differences, in the order of the commits: other changes may have been committed since we looked
+        for series, before, after in changes:
+            self._spans[series] = (self.covered(series) - before) | after
+
+
+def _all(connection: sqlite3.Connection) -> dict[Series, Spans]:
+    return _by_series(connection.execute(f"{_SELECT} {_IN_ORDER}"))
+
+
+def _grow(
+    connection: sqlite3.Connection, grown: Mapping[Series, Spans], aside: Sequence[SetAside], now: float
+) -> list[_Change]:
+    put_aside(connection, aside, now)
+    changes = [_grown(connection, series, spans) for series, spans in grown.items()]
+    _write(connection, changes)
+    return changes
+
+
+def _grown(connection: sqlite3.Connection, series: Series, spans: Spans) -> _Change:
+    # a second more on either side: spans that touch become one
+    where = 'WHERE destination = ? AND device = ? AND channel = ? AND begin <= ? AND "end" >= ?'
+    first, last = spans.pairs[0][0] - 1, spans.pairs[-1][1] + 1
+    near = _by_series(connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (*series, last, first)))
+    before = near.get(series, _NOTHING)
+    return _Change(series, before, before | spans)
+
+
+def _admit(
+    connection: sqlite3.Connection,
+    module: ModuleId,
+    page: Page,
+    devices: Collection[DeviceName],
+    hint: int | None,
+    retention: int,
+) -> _Effect:
+    extent, news = keep(connection, module, page, hint, retention)
+    cuts = [cut for device in devices for cut in _cut(connection, device, news)] if news else []
+    _write(connection, cuts)
+    late = sorted({time for cut in cuts for time in news if time in cut.before})
+    take_back(connection, {(cut.series.destination, cut.series.device) for cut in cuts}, late)
+    return _Effect(extent, cuts, Admitted(news, late))
+
+
+def _cut(connection: sqlite3.Connection, device: DeviceName, times: Sequence[int]) -> Iterator[_Change]:
+    # from the file, not from the mirror: what shares our transaction is not in the mirror yet
+    where = 'WHERE device = ? AND begin <= ? AND "end" >= ?'
+    near = connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (device, times[-1], times[0]))
+    for series, before in _by_series(near).items():
+        yield _Change(series, before, before - Spans.at(times))
+
+
+def _by_series(rows: Iterable[tuple[str, str, str, int, int]]) -> dict[Series, Spans]:
+    return {
+        Series(DestinationId(destination), DeviceName(device), ChannelName(channel)): Spans(
+            *((begin, end) for *_, begin, end in group)
+        )
+        for (destination, device, channel), group in groupby(rows, key=lambda row: row[:3])
+    }
+
+
+def _write(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
+    """Write only what has become another span."""
+    connection.executemany(
+        "DELETE FROM coverage WHERE destination = ? AND device = ? AND channel = ? AND begin = ?",
+        [(*series, begin) for series, before, after in changes for begin, _ in set(before).difference(after)],
+    )
+    connection.executemany(
+        'INSERT INTO coverage (destination, device, channel, begin, "end") VALUES (?, ?, ?, ?, ?)',
+        [(*series, *pair) for series, before, after in changes for pair in set(after).difference(before)],
+    )

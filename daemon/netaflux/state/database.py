@@ -1,0 +1,190 @@
+"""One connection in one thread, which commits all that waits in one transaction."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+from netaflux.core.errors import StateError
+from netaflux.state.faults import state_error
+from netaflux.state.schema import connected
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+"""Reads and writes within a transaction that is not its own; runs in the database's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Work[Any]
+    then: Callable[[Any], None] | None
+    future: asyncio.Future[Any]
+
+
+class _Outcome(NamedTuple):
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Database:
+    """Our SQLite file, open; whatever has been waited for survives a power cut."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._closing = False
+        # a daemon thread, so that a process that dies without closing does not hang on it
+        self._thread = threading.Thread(target=self._serve, name="netaflux-state", daemon=True)
+        self.commits = 0
+        """Transactions committed since it was opened."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Open the file, made or migrated as needed. Raises StateForeign, StateError."""
+        database = cls(path)
+        database._thread.start()
+        try:
+            await database._ready
+            yield database
+        finally:
+            await database._close()
+
+    async def run(self, work: Work[T], *, then: Callable[[T], None] | None = None) -> T:
+        """Do the work and answer its result once that is committed.
+
+        Works that wait at the same moment share a transaction. One that raises is undone alone; where
+        the commit fails, none of them has happened. Cancelling the wait does not take the work back.
+        `then` gets the result on the event loop after the commit, in the order of the commits, even if
+        nobody waits any more.
+
+        Raises StateError, and whatever the work raised.
+        """
+        if self._closing:
+            raise StateError(f"{self._path} is closed", advice="")
+        job = _Job(work, then, self._loop.create_future())
+        self._jobs.put(job)
+        result: T = await job.future
+        return result
+
+    async def probe(self) -> None:
+        """Write a little and read it back. Raises StateError where the disk does not take it."""
+        await self.run(_probe)
+
+    async def _close(self) -> None:
+        """Finish what waits, then close the file, which moves the write-ahead log into it."""
+        self._closing = True
+        self._jobs.put(None)
+        try:
+            await asyncio.shield(self._ended)
+        finally:
+            # the lock must not be let go before the last commit, also when this task is cancelled
+            self._thread.join()
+
+    # in the thread
+
+    def _serve(self) -> None:
+        try:
+            connection = connected(self._path)
+        except Exception as error:  # noqa: BLE001 - it is told to whoever opens
+            self._on_loop(_settle, self._ready, _Outcome(error=error))
+        else:
+            self._on_loop(_settle, self._ready, _Outcome())
+            with closing(connection):
+                while jobs := self._take():
+                    self._carry_out(connection, jobs)
+        finally:
+            self._on_loop(self._end)
+
+    def _take(self) -> list[_Job]:
+        """All that wait, at least one; none when it is time to close."""
+        taken = [self._jobs.get()]
+        with suppress(queue.Empty):
+            while taken[-1] is not None:
+                taken.append(self._jobs.get_nowait())
+        if taken[-1] is None and len(taken) > 1:
+            self._jobs.put(None)
+        return [job for job in taken if job is not None]
+
+    def _carry_out(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = [_attempt(connection, job.work) for job in jobs]
+            connection.execute("COMMIT")
+            self.commits += 1
+        except sqlite3.Error as error:
+            _undo(connection)
+            outcomes = [_Outcome(error=error)] * len(jobs)
+        self._on_loop(self._conclude, jobs, outcomes)
+
+    def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    # on the loop
+
+    def _conclude(self, jobs: Sequence[_Job], outcomes: Sequence[_Outcome]) -> None:
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            _settle(job.future, self._told(outcome) if outcome.error else _followed(job, outcome))
+
+    def _told(self, outcome: _Outcome) -> _Outcome:
+        if not isinstance(outcome.error, sqlite3.Error):
+            return outcome
+        error = state_error(self._path, outcome.error)  # one for each: an exception belongs to one task
+        error.__cause__ = outcome.error
+        return _Outcome(error=error)
+
+    def _end(self) -> None:
+        self._closing = True
+        self._ended.set_result(None)
+
+
+def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
+    connection.execute("SAVEPOINT work")
+    try:
+        result = work(connection)
+    except BaseException as error:
+        if isinstance(error, sqlite3.Error) and not connection.in_transaction:
+            raise  # a full disk or an I/O error may undo the whole transaction, not this work alone
+        connection.execute("ROLLBACK TO work")
+        connection.execute("RELEASE work")
+        return _Outcome(error=error)
+    connection.execute("RELEASE work")
+    return _Outcome(result)
+
+
+def _undo(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # where it is not, SQLite has undone it by itself
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+
+
+def _followed(job: _Job, outcome: _Outcome) -> _Outcome:
+    if job.then is not None:
+        try:
+            job.then(outcome.result)
+        except Exception as error:  # noqa: BLE001 - a defect in one must not leave the others waiting
+            return _Outcome(error=error)
+    return outcome
+
+
+def _settle(future: asyncio.Future[Any], outcome: _Outcome) -> None:
+    if future.done():
+        return  # whoever waited was cancelled
+    if outcome.error is None:
+        future.set_result(outcome.result)
+    else:
+        future.set_exception(outcome.error)
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE probe SET writes = writes + 1")
+    connection.execute("SELECT writes FROM probe").fetchone()

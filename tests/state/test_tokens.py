@@ -1,0 +1,232 @@
+import json
+import os
+import sqlite3
+import traceback
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from netaflux.core.errors import StateError
+from netaflux.core.model import AccountName
+from netaflux.core.tokens import Intent, TokenPair, TokenRecord
+from netaflux.state.open import State, open_state
+from tests.state.samples import StillClock, largest_file, mode
+
+ANNE = AccountName("default")
+ODD = AccountName("../ännä's\n🏠/account")
+
+
+def record(refresh: str, *, lost: str | None = None) -> TokenRecord:
+    pair = TokenPair("an access token", refresh, 1_700_010_800.25, ("read_station",), "our client")
+    intent = Intent("0123456789abcdef", 1_700_000_000.5)
+    return TokenRecord(
+        pair=pair, previous_refresh="an old one", worked=True, intent=intent, spent=("f",), lost=lost
+    )
+
+
+def bulky(refresh: str) -> TokenRecord:
+    """A record that does not fit into the pages that the file has."""
+    return record(refresh, lost="x" * 20_000)
+
+
+def no_page_more(connection: sqlite3.Connection) -> None:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def pages_again(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA max_page_count = 1000000")
+
+
+def kept(connection: sqlite3.Connection) -> dict[str, str]:
+    """The refresh token of each account in the database."""
+    rows = connection.execute("SELECT name, record FROM accounts")
+    return {name: json.loads(text)["pair"]["refresh"] for name, text in rows}
+
+
+def spares(directory: Path) -> list[Path]:
+    return sorted(directory.glob("tokens-*"))
+
+
+async def load(directory: Path, account: AccountName = ANNE) -> TokenRecord:
+    """What a fresh process finds."""
+    async with open_state(directory, StillClock()) as state:
+        return await state.tokens.load(account)
+
+
+async def test_a_new_account_has_an_empty_record(state: State) -> None:
+    assert await state.tokens.load(ANNE) == TokenRecord()
+
+
+async def test_a_record_comes_back_as_it_was(state: State) -> None:
+    await state.tokens.save(ANNE, record("r1"))
+
+    assert await state.tokens.load(ANNE) == record("r1")
+
+
+async def test_the_last_record_counts_also_after_a_restart(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        await state.tokens.save(ODD, record("other"))
+        await state.tokens.save(ANNE, record("r2"))
+
+    assert await load(directory) == record("r2")
+    assert await load(directory, ODD) == record("other")
+
+
+async def test_a_save_that_the_database_takes_leaves_no_spare_file(state: State, directory: Path) -> None:
+    await state.tokens.save(ANNE, record("r1"))
+
+    assert spares(directory) == []
+
+
+@pytest.mark.parametrize("account", [ANNE, ODD])
+@pytest.mark.usefixtures("open_umask")
+async def test_what_a_full_database_does_not_take_goes_to_a_spare_file(
+    directory: Path, state: State, account: AccountName
+) -> None:
+    await state.tokens.save(account, record("r1"))
+    await state.database.run(no_page_more)
+
+    await state.tokens.save(account, bulky("r2"))
+
+    assert await state.tokens.load(account) == bulky("r2")
+    assert await state.database.run(kept) == {account: "r1"}
+    assert [mode(spare) for spare in spares(directory)] == [0o600]
+
+
+async def test_a_disk_that_breaks_at_the_commit_leaves_the_record_in_a_spare_file(
+    directory: Path, clock: StillClock
+) -> None:
+    async with open_state(directory, clock) as state:
+        log = (directory / "netaflux.db-wal").stat().st_size
+        with largest_file(log):
+            await state.tokens.save(ANNE, record("r1"))
+            assert len(spares(directory)) == 1
+
+    assert await load(directory) == record("r1")
+
+
+async def test_a_spare_file_is_adopted_by_the_next_process(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        await state.database.run(no_page_more)
+        await state.tokens.save(ANNE, bulky("r2"))
+
+    async with open_state(directory, clock) as state:
+        assert await state.tokens.load(ANNE) == bulky("r2")
+        assert await state.database.run(kept) == {ANNE: "r2"}
+        assert spares(directory) == []
+
+
+async def test_a_spare_file_is_adopted_by_a_load_once_there_is_room(state: State, directory: Path) -> None:
+    await state.database.run(no_page_more)
+    await state.tokens.save(ANNE, bulky("r1"))
+    await state.tokens.load(ANNE)
+    assert len(spares(directory)) == 1
+
+    await state.database.run(pages_again)
+    await state.tokens.load(ANNE)
+
+    assert await state.database.run(kept) == {ANNE: "r1"}
+    assert spares(directory) == []
+
+
+async def test_a_spare_file_goes_with_the_next_save_that_succeeds(state: State, directory: Path) -> None:
+    await state.database.run(no_page_more)
+    await state.tokens.save(ANNE, bulky("r1"))
+    await state.database.run(pages_again)
+
+    await state.tokens.save(ANNE, record("r2"))
+
+    assert await state.database.run(kept) == {ANNE: "r2"}
+    assert spares(directory) == []
+
+
+async def test_the_newer_of_two_spares_counts(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.database.run(no_page_more)
+        await state.tokens.save(ANNE, bulky("r1"))
+        await state.tokens.save(ANNE, bulky("r2"))
+
+    assert await load(directory) == bulky("r2")
+
+
+async def test_a_spare_file_older_than_the_database_is_not_adopted(
+    directory: Path, clock: StillClock
+) -> None:
+    """A power cut may bring back a file that was removed; its refresh token is long dead."""
+    async with open_state(directory, clock) as state:
+        await state.database.run(no_page_more)
+        await state.tokens.save(ANNE, bulky("r1"))
+        (spare,) = spares(directory)
+        os.link(spare, directory / "as it was")
+        await state.database.run(pages_again)
+        await state.tokens.save(ANNE, record("r2"))
+    (directory / "as it was").rename(spare)
+
+    assert await load(directory) == record("r2")
+    assert spares(directory) == []
+
+
+async def test_a_save_that_neither_place_takes_is_told(directory: Path, clock: StillClock) -> None:
+    secret = "a refresh token"
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        with largest_file(0), pytest.raises(StateError, match="account default cannot be kept") as told:
+            await state.tokens.save(ANNE, record(secret))
+        assert await state.tokens.load(ANNE) == record("r1")
+
+    assert "input/output error" in told.value.message
+    assert "File too large" in told.value.message
+    assert secret not in "".join(traceback.format_exception(told.value))
+    assert spares(directory) == []
+    assert await load(directory) == record("r1")
+
+
+async def test_after_such_a_failure_the_next_save_counts(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        with largest_file(0), pytest.raises(StateError):
+            await state.tokens.save(ANNE, record("r1"))
+        await state.tokens.save(ANNE, record("r2"))
+
+    assert await load(directory) == record("r2")
+
+
+async def test_a_spare_file_that_cannot_be_read_is_set_aside_and_told_once(
+    directory: Path, clock: StillClock
+) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        (directory / "tokens-0123456789abcdef.json").write_text('{"account": "default", "ser')
+
+    with capture_logs() as logs:
+        assert await load(directory) == record("r1")
+        assert await load(directory) == record("r1")
+
+    assert [log["event"] for log in logs] == ["spare.unreadable"]
+    assert [spare.name for spare in spares(directory)] == ["tokens-0123456789abcdef.unreadable"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"pair": {"access": "a secret"}}', '{"pair": {"scopes": 1}}'])
+async def test_a_damaged_record_is_told_for_its_account_alone(
+    directory: Path, clock: StillClock, text: str
+) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        await state.tokens.save(ODD, record("other"))
+        await state.database.run(
+            lambda connection: (
+                connection.execute("UPDATE accounts SET record = ? WHERE name = ?", (text, ANNE)).rowcount
+            )
+        )
+
+    async with open_state(directory, clock) as state:
+        assert await state.tokens.load(ODD) == record("other")
+        with pytest.raises(StateError, match="are damaged") as told:
+            await state.tokens.load(ANNE)
+        await state.tokens.save(ANNE, record("r2"))
+        assert await state.tokens.load(ANNE) == record("r2")
+    assert told.value.__cause__ is None
+    assert "a secret" not in str(told.value)

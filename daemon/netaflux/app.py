@@ -1,0 +1,228 @@
+"""From settings to open, wired objects: the only place that constructs; closed again in reverse."""
+
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from netaflux.clocks import RealClock
+from netaflux.config import Loaded, Settings, state_dir
+from netaflux.core.budget import Limit
+from netaflux.core.channels import Catalogue, OwnChannel
+from netaflux.core.devices import Device
+from netaflux.core.events import Event
+from netaflux.core.model import AccountName, DestinationName
+from netaflux.core.ports import Clock, Observer, Source
+from netaflux.destinations import OpenDestination, open_destination
+from netaflux.flow.account import Account
+from netaflux.flow.courier import Courier
+from netaflux.flow.door import Door
+from netaflux.http import Http
+from netaflux.logs import LogObserver
+from netaflux.netatmo.client import NetatmoClient
+from netaflux.netatmo.gate import Budget, Gate
+from netaflux.netatmo.oauth import TokenEndpoint
+from netaflux.netatmo.scope import World
+from netaflux.netatmo.settings import LimitsSettings
+from netaflux.netatmo.tokens import TokenKeeper
+from netaflux.sources.netatmo import NetatmoSource
+from netaflux.state.open import State, open_state
+from netaflux.status.record import Record
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Hub:
+    """Tells every observer; more may listen for a while, such as the progress of a command."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = list(observers)
+
+    def tell(self, event: Event) -> None:
+        """Pass it on."""
+        for observer in tuple(self._observers):
+            observer.tell(event)
+
+    @contextmanager
+    def listening(self, observer: Observer) -> Iterator[None]:
+        """Let one more observer listen."""
+        self._observers.append(observer)
+        try:
+            yield
+        finally:
+            self._observers.remove(observer)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An account with its way to Netatmo."""
+
+    account: Account
+    source: Source
+    keeper: TokenKeeper
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything that a command or the daemon works with."""
+
+    settings: Settings
+    config_path: Path | None
+    warnings: Sequence[str]
+    clock: Clock
+    state: State
+    state_dir: Path
+    hub: Hub
+    record: Record
+    budget: Budget
+    catalogue: Catalogue
+    destinations: Mapping[DestinationName, OpenDestination]
+    doors: Mapping[DestinationName, Door]
+    courier: Courier
+    accounts: Mapping[AccountName, Connected]
+
+    async def open_doors(self, *, patient: bool = True) -> None:
+        """Find out who the destinations are, each for itself; a failing one is left alone until it is due."""
+        for door in self.doors.values():
+            await door.ready(patient=patient)
+
+
+@asynccontextmanager
+async def open_app(loaded: Loaded, *, clock: Clock | None = None) -> AsyncIterator[App]:
+    """Lock the state, open it, and connect everything; nothing is asked of anybody yet.
+
+    Raises StateLocked, StateForeign, StateError, ConfigError.
+    """
+    settings, clock = loaded.settings, clock or RealClock()
+    directory = state_dir(settings, os.environ)
+    record = Record(clock)
+    hub = Hub(LogObserver(), record)
+    catalogue = _catalogue(settings)
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(open_state(directory, clock))
+        destinations = {
+            name: await stack.enter_async_context(open_destination(name, each))
+            for name, each in settings.destinations.items()
+        }
+        doors = {
+            name: Door(each, identities=state.destinations, clock=clock, observer=hub)
+            for name, each in destinations.items()
+        }
+        courier = Courier(coverage=state.coverage, doors=doors, observer=hub)
+        wiring = _Wiring(settings, clock, state, hub, catalogue, courier)
+        budget = await stack.enter_async_context(wiring.budget())
+        accounts = await wiring.accounts(stack, budget)
+        yield App(
+            settings=settings,
+            config_path=loaded.path,
+            warnings=loaded.warnings,
+            clock=clock,
+            state=state,
+            state_dir=directory,
+            hub=hub,
+            record=record,
+            budget=budget,
+            catalogue=catalogue,
+            destinations=destinations,
+            doors=doors,
+            courier=courier,
+            accounts=accounts,
+        )
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    own = settings.channels.items()
+    return Catalogue({str(name): OwnChannel(each.formula, each.unit) for name, each in own})
+
+
+@dataclass(frozen=True, slots=True)
+class _Wiring:
+    """What the accounts are made of."""
+
+    settings: Settings
+    clock: Clock
+    state: State
+    hub: Hub
+    catalogue: Catalogue
+    courier: Courier
+
+    def budget(self) -> AbstractAsyncContextManager[Budget]:
+        world = World(store=self.state.budgets, clock=self.clock, boot=_boot(), observer=self.hub)
+        app, account = _limits(self.settings.netatmo.limits)
+        return Budget.open(app=app, account=account, world=world)
+
+    async def accounts(self, stack: AsyncExitStack, budget: Budget) -> dict[AccountName, Connected]:
+        """Every account of the configuration, connected; its tokens are closed before anything below them."""
+        http = await stack.enter_async_context(Http.open())
+        devices: defaultdict[AccountName, list[Device]] = defaultdict(list)
+        for device in self.settings.mirrored():
+            devices[device.account].append(device)
+        connected = {}
+        for name in self.settings.accounts:
+            connected[name] = await self._connected(name, devices[name], http, budget)
+            stack.push_async_callback(connected[name].keeper.close)
+        return connected
+
+    async def _connected(
+        self, name: AccountName, devices: Sequence[Device], http: Http, budget: Budget
+    ) -> Connected:
+        keeper, gate = self._keeper(name, http), await budget.gate(name)
+        await keeper.load()
+        client = NetatmoClient(
+            name,
+            http=http,
+            api_url=self.settings.netatmo.api_url,
+            keeper=keeper,
+            gate=gate,
+            clock=self.clock,
+            observer=self.hub,
+        )
+        source = NetatmoSource(client)
+        account = Account(
+            name,
+            devices,
+            source=source,
+            courier=self.courier,
+            coverage=self.state.coverage,
+            bindings=self.state.bindings,
+            catalogue=self.catalogue,
+            clock=self.clock,
+            observer=self.hub,
+        )
+        return Connected(account, source, keeper, gate)
+
+    def _keeper(self, name: AccountName, http: Http) -> TokenKeeper:
+        netatmo = self.settings.netatmo
+        endpoint = TokenEndpoint(
+            http,
+            api_url=netatmo.api_url,
+            client_id=netatmo.client_id,
+            client_secret=netatmo.client_secret,
+            clock=self.clock,
+        )
+        return TokenKeeper(
+            name,
+            endpoint=endpoint,
+            store=self.state.tokens,
+            clock=self.clock,
+            observer=self.hub,
+            client_id=netatmo.client_id,
+            seed=netatmo.seed(name),
+        )
+
+
+def _limits(limits: LimitsSettings) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    """The windows of the app, and of each account."""
+    app = (Limit(limits.app_per_10_seconds, 10), Limit(limits.app_per_hour, 3600))
+    return app, (Limit(limits.per_10_seconds, 10), Limit(limits.per_hour, 3600))
+
+
+def _boot() -> str:
+    """Which boot the monotonic clock counts from; a system that does not say counts as always another."""
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return os.urandom(8).hex()

@@ -1,0 +1,153 @@
+"""`netaflux run`, `netaflux status`, `netaflux health`."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+
+from netaflux.cli.place import Place
+from netaflux.cli.show import ago, as_json, number, say, table, when
+from netaflux.commands.words import Json
+from netaflux.config import socket_candidates
+from netaflux.core.errors import NobodyAtSocket
+from netaflux.status.client import StatusClient
+
+DEFAULT_PLACE = Place()
+
+
+def run(*, place: Place = DEFAULT_PLACE) -> int:
+    """Poll all modules until told to stop: this is the daemon.
+
+    It logs to stderr and answers at the status socket. SIGTERM or Ctrl-C ends it within ten seconds.
+
+    Example: `netaflux run --config /etc/netaflux/config.toml`
+    """
+    from netaflux.service import run_daemon  # noqa: PLC0415 - status and health start faster without it
+
+    asyncio.run(run_daemon(place.load()))
+    return 0
+
+
+def _client(place: Place) -> StatusClient:
+    return StatusClient(socket_candidates(place.load().settings, os.environ))
+
+
+def health(*, ready: bool = False, place: Place = DEFAULT_PLACE) -> int:
+    """Ask the daemon whether it is alive; exit code 0, or 69 with the reason.
+
+    Example: `netaflux health --ready`
+
+    Parameters
+    ----------
+    ready
+        Ask whether it is of use, too: tokens usable, first poll done.
+    """
+    _, answer = _client(place).get("/readyz" if ready else "/livez")
+    for problem in answer["problems"]:
+        say(f"netaflux: {problem}")
+    return NobodyAtSocket.exit_code if answer["problems"] else 0
+
+
+def status(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
+    """Show how accounts, devices and destinations are doing.
+
+    Example: `netaflux status --json`
+
+    Parameters
+    ----------
+    json
+        Print the daemon's answer as it is.
+    """
+    _, answer = _client(place).get("/status")
+    if json:
+        as_json(answer)
+        return 0
+    _show_accounts(answer)
+    _show_devices(answer)
+    _show_destinations(answer)
+    for line in _notes(answer):
+        say(line)
+    return 0
+
+
+def _show_accounts(answer: Json) -> None:
+    now = answer["now"]
+    rows = [
+        (
+            account["name"],
+            account["state"],
+            "–" if account["authorized_until"] is None else f"in {ago(account['authorized_until'] - now)}",
+            _calls(account["calls"]),
+        )
+        for account in answer["accounts"]
+    ]
+    table(("account", "state", "token expires", "calls"), rows)
+
+
+def _calls(calls: Json) -> str:
+    used = [f"{use['used']}/{use['limit']} in {ago(use['seconds'])}" for use in calls["uses"]]
+    closed = calls.get("closed_until")
+    return ", ".join(used) + (f"; closed until {when(closed)}" if closed else "")
+
+
+def _show_devices(answer: Json) -> None:
+    now = answer["now"]
+    rows = [
+        (
+            device["device"],
+            device["title"] or device["module"],
+            at["name"],
+            when(at["watermark"]),
+            ago(at["lag"]),
+            when(device["newest"]),
+            "–" if device["next_poll"] is None else f"in {ago(max(0.0, device['next_poll'] - now))}",
+            device["trouble"]["reason"] if device["trouble"] else "–",
+        )
+        for device in answer["devices"]
+        for at in device["destinations"]
+    ]
+    print()
+    headings = (
+        "device",
+        "module",
+        "destination",
+        "delivered until",
+        "lag",
+        "newest row",
+        "next poll",
+        "error",
+    )
+    table(headings, rows)
+
+
+def _show_destinations(answer: Json) -> None:
+    rows = [
+        (
+            destination["name"],
+            destination["identity"],
+            "ok" if destination["ok"] else destination["reason"] or "not reached yet",
+            "–" if destination["retry_in"] is None else f"in {ago(destination['retry_in'])}",
+        )
+        for destination in answer["destinations"]
+    ]
+    print()
+    table(("destination", "identity", "state", "next try"), rows)
+
+
+def _notes(answer: Json) -> Iterator[str]:
+    for missing in answer["missing"]:
+        yield f"{missing['device']}: {missing['reason']}"
+    for account in answer["accounts"]:
+        if account["needs_person"]:
+            yield (
+                f"account {account['name']}: {account['suspicion']}; "
+                f"run `netaflux authorize --account {account['name']}`"
+            )
+        elif account["trouble"]:
+            yield f"account {account['name']}: {account['trouble']['reason']}"
+    yield from _aside(answer["rows_aside"])
+
+
+def _aside(rows: Sequence[Json]) -> Iterator[str]:
+    for row in rows:
+        values = ", ".join(f"{name} {number(value)}" for name, value in row.get("values", {}).items())
+        yield f"set aside: {row['device']} at {when(row['time'])} ({values}): {row['reason']}"

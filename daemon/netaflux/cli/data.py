@@ -1,0 +1,203 @@
+"""`netaflux sync` and `netaflux devices`."""
+
+import re
+from collections import Counter
+from json import dumps
+
+from netaflux.cli.place import Place, carry_out
+from netaflux.cli.show import SyncProgress, as_json, explain, number, say, table, when
+from netaflux.commands.words import Json
+
+DEFAULT_PLACE = Place()
+
+
+def sync(
+    *,
+    device: tuple[str, ...] = (),
+    since: str | None = None,
+    until: str | None = None,
+    again: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    place: Place = DEFAULT_PLACE,
+) -> int:
+    """Bring what is lacking to the destinations, once, and say what came there.
+
+    Without a span it fetches what is new and whatever a destination lacks since the devices' `since`.
+    Exit code 0 when all of it is there, 75 when something is left.
+
+    Example: `netaflux sync --device Netatmo_Basement --since 2014-05-18 --until 2014-06-01`
+
+    Parameters
+    ----------
+    device
+        Only this device; may be given several times.
+    since
+        A date, a date and time, a span such as 3h or 30d, unix seconds, or setup.
+    until
+        The same; rows of since ≤ t < until are fetched.
+    again
+        Send what is already there once more.
+    dry_run
+        Only say what would be fetched.
+    json
+        Print one JSON document instead of a table.
+    """
+    asked: Json = {
+        "devices": list(device),
+        "since": since,
+        "until": until,
+        "again": again,
+        "dry_run": dry_run,
+    }
+    plans: list[Json] = []
+    results: list[Json] = []
+    with SyncProgress() as progress:
+
+        def take(event: Json) -> None:
+            match event["event"]:
+                case "progress":
+                    progress.take(event)
+                case "plan":
+                    plans.append(event)
+                case _:
+                    results.append(event)
+
+        code = carry_out(place, "sync", asked, take)
+    for result in results:
+        _show_sync(result, plans, json=json)
+    return code
+
+
+def _show_sync(result: Json, plans: list[Json], *, json: bool) -> None:
+    if result["event"] == "failed":
+        explain(result)
+    elif json:
+        shown = {key: value for key, value in result.items() if key != "event"}
+        as_json({**shown, "plan": plans} if plans else shown)
+    elif result.get("dry_run"):
+        _show_plan(plans)
+    else:
+        _show_result(result)
+
+
+def _show_plan(plans: list[Json]) -> None:
+    rows = [
+        (plan["device"], plan["module"], when(errand["from"]), when(errand["until"]), errand["why"])
+        for plan in plans
+        for errand in plan.get("errands", ())
+    ]
+    table(("device", "module", "from", "until", "why"), rows)
+    for plan in plans:
+        if plan.get("reason"):
+            say(f"{plan['device']}: {plan['reason']}")
+
+
+def _show_result(result: Json) -> None:
+    several = len({line["destination"] for line in result["devices"]}) > 1
+    headings = ("device", *(("destination",) if several else ()), "rows", "from", "to", "newest row")
+    rows = [
+        (
+            line["device"],
+            *((line["destination"],) if several else ()),
+            line["rows"],
+            when(line["from"]),
+            when(line["to"]),
+            _row(line["newest"]),
+        )
+        for line in result["devices"]
+    ]
+    table(headings, rows, right=("rows",))
+    for left in result["left"]:
+        say(f"left: {left['what']}: {left['reason']}")
+        if left["remedy"]:
+            say(f"  → {left['remedy']}")
+
+
+def _row(newest: Json | None) -> str:
+    if newest is None:
+        return "none yet"
+    values = [f"{name} {number(value)}" for name, value in newest.items() if name != "time"]
+    return f"{when(newest['time'])}  {'  '.join(values)}"
+
+
+def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PLACE) -> int:
+    """List the stations and modules that the accounts can see, and what each can be asked for.
+
+    Example: `netaflux devices --toml >> config.toml`
+
+    Parameters
+    ----------
+    json
+        Print one JSON document instead of a table.
+    toml
+        Print `[[devices]]` blocks to paste into the configuration.
+    """
+    modules: list[Json] = []
+    results: list[Json] = []
+
+    def take(event: Json) -> None:
+        (modules if event["event"] == "module" else results).append(event)
+
+    code = carry_out(place, "devices", {}, take)
+    result = results[-1]
+    if result["event"] == "failed":
+        explain(result)
+        return code
+    if json:
+        as_json({"modules": modules, "failed": result["failed"]})
+    elif toml:
+        print(_blocks(modules), end="")
+    else:
+        _show_modules(modules)
+    for failed in result["failed"]:
+        explain({"message": f"account {failed['account']}: {failed['reason']}", "remedy": failed["remedy"]})
+    return code
+
+
+def _show_modules(modules: list[Json]) -> None:
+    rows = [
+        (
+            module["titles"][0] if module["titles"] else module["name"],
+            module["id"],
+            module["kind"],
+            {True: "yes", False: "no", None: "?"}[module["reachable"]],
+            when(module["newest"]),
+            ", ".join(module["mirrored_by"]) or "–",
+            ", ".join(module["measures"]) or "nothing known",
+        )
+        for module in modules
+    ]
+    table(("module", "id", "kind", "reachable", "newest row", "mirrored by", "measures"), rows)
+
+
+def _blocks(modules: list[Json]) -> str:
+    """Blocks of the configuration; a title or name that is not one module's alone gives way to the id."""
+    titles = Counter(title for module in modules for title in module["titles"])
+    names = Counter(map(_device_name, modules))
+    return "\n".join(_block(module, titles, names) for module in modules)
+
+
+def _device_name(module: Json) -> str:
+    return "Netatmo_" + re.sub(r"[^0-9A-Za-z]+", "_", module["name"] or module["id"]).strip("_")
+
+
+def _block(module: Json, titles: Counter[str], names: Counter[str]) -> str:
+    own = [title for title in module["titles"] if titles[title] == 1]
+    name = _device_name(module)
+    if names[name] > 1:
+        name += "_" + module["id"].replace(":", "")[-6:]
+    lines = [
+        "[[devices]]",
+        f"name = {_quoted(name)}",
+        f"module = {_quoted(own[0] if own else module['id'])}  # {module['id']}",
+        f"# channels = [{', '.join(map(_quoted, module['channels']))}]",
+    ]
+    if module["account"] != "default":
+        lines.append(f"account = {_quoted(module['account'])}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: names come from elsewhere. JSON's escapes are TOML's, too."""
+    return dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,105 @@
+"""The command line's one door: parse, call, and turn errors into words on stderr and a number."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from netaflux import __version__
+from netaflux.core.errors import NetafluxError, UsageError
+
+HELP = """Carry the measures of your Netatmo modules to a Fluxtream server of your own.
+
+Start with `netaflux demo`, which needs no account. Then: configure, `netaflux authorize`, `netaflux check`,
+`netaflux run`.
+
+Exit codes: 0 fine, 1 a bug, 2 usage, 65 data refused, 69 no daemon, 75 not all done, 77 authorize first,
+78 configuration.
+"""
+
+FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
+    "The daemon": (
+        "daemon",
+        {
+            "run": "Poll all modules until told to stop: this is the daemon.",
+            "status": "Show how accounts, devices and destinations are doing.",
+            "health": "Ask the daemon whether it is alive.",
+        },
+    ),
+    "Data": (
+        "data",
+        {
+            "sync": "Bring what is lacking to the destinations, once.",
+            "devices": "List the stations and modules that the accounts can see.",
+        },
+    ),
+    "Setting up": (
+        "setup",
+        {
+            "authorize": "Let netaflux read a Netatmo account.",
+            "check": "Try everything that the daemon needs, and say OK or what to do.",
+        },
+    ),
+    "Trying it out": (
+        "trial",
+        {
+            "demo": "Run the real service against a simulated house, and compare.",
+            "simulate": "Serve a simulated Netatmo and a simulated Fluxtream on loopback.",
+        },
+    ),
+}
+"""Per group the module of its commands, and what the overview says of each; the modules know the rest."""
+
+
+def application(wanted: str = "") -> App:
+    """All commands; the `wanted` one tells all about itself, the others only the overview's line."""
+    app = App(
+        name="netaflux",
+        version=__version__,
+        help=HELP,
+        help_format="markdown",
+        exit_on_error=False,
+        default_parameter=Parameter(negative=(), show_default=False),
+    )
+    # each family is imported when one of its commands is wanted: `health` has to start fast
+    for group, (module, commands) in FAMILIES.items():
+        for command, told in commands.items():
+            whole = command == wanted
+            app.command(
+                f"netaflux.cli.{module}:{command}", name=command, group=group, help=None if whole else told
+            )
+    app.command(
+        "netaflux.cli.completion:completion",
+        name="completion",
+        group="Setting up",
+        help="Print the completion script of a shell.",
+    )
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        result = application(words[0] if words else "")(words, result_action="return_value")
+    except CycloptsError:
+        return UsageError.exit_code  # it has said what is wrong
+    except NetafluxError as error:
+        return _explained(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has enough of it; nothing more may be written, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return result if isinstance(result, int) else 0
+
+
+def _explained(error: NetafluxError) -> int:
+    from netaflux.cli.show import say  # noqa: PLC0415 - only when there is something to say
+
+    say(f"netaflux: {error.message}")
+    if error.remedy:
+        say(f"  → {error.remedy}")
+    return error.exit_code

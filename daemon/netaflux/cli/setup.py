@@ -1,0 +1,245 @@
+"""`netaflux authorize` and `netaflux check`."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from netaflux.cli.place import Place, carry_out
+from netaflux.cli.show import as_json, explain, say
+from netaflux.commands.words import Json
+from netaflux.config import Loaded
+from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
+from netaflux.core.model import AccountName
+from netaflux.core.settings import is_loopback, without_wrapping
+from netaflux.netatmo.oauth import authorize_url, parse_redirect
+
+DEFAULT_PLACE = Place()
+NEEDED_SCOPES = ("read_station",)
+"""What the devices of the daemon need of Netatmo: stations and their history."""
+PATIENCE = 600.0
+"""Real seconds that a person has for the browser; the `state` is worthless afterwards."""
+LONGEST_REQUEST = 8192
+"""Bytes of a browser's request that are read."""
+
+
+def check(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
+    """Try everything that the daemon needs, and say OK or what to do. It uploads nothing.
+
+    Exit code 0 when all is well, 75 when something is away, 77 when an account must be authorized, 78 when
+    the configuration must be mended.
+
+    Example: `netaflux check`
+
+    Parameters
+    ----------
+    json
+        Print one JSON document.
+    """
+    checks: list[Json] = []
+    failed: list[Json] = []
+
+    def take(event: Json) -> None:
+        if event["event"] == "check":
+            checks.append(event)
+            if not json:
+                _show_check(event)
+        elif event["event"] == "failed":
+            failed.append(event)
+
+    code = carry_out(place, "check", {}, take)
+    for event in failed:
+        explain(event)
+    if json:
+        as_json({"checks": checks, "exit_code": code})
+    elif not failed:
+        print("OK" if code == 0 else "not OK: see above")
+    return code
+
+
+def _show_check(event: Json) -> None:
+    from netaflux.cli.show import printable  # noqa: PLC0415 - keeps the import list short
+
+    print(f"{'ok    ' if event['ok'] else 'FAILED'}  {printable(event['what'])}: {printable(event['text'])}")
+    if not event["ok"] and event["remedy"]:
+        print(f"        → {printable(event['remedy'])}")
+
+
+def authorize(
+    *,
+    account: str = "default",
+    scope: tuple[str, ...] = (),
+    refresh_token: bool = False,
+    place: Place = DEFAULT_PLACE,
+) -> int:
+    """Let netaflux read a Netatmo account: open the printed URL in a browser and say yes.
+
+    The browser comes back to `redirect_uri` of the configuration. On a machine without a browser, open the
+    URL elsewhere and paste the address that it ends at, which may be an error page, here.
+
+    Example: `netaflux authorize --account anne`
+
+    Parameters
+    ----------
+    account
+        The account's name in the configuration.
+    scope
+        A scope to ask for instead of those that the configured devices need; may be given several times.
+    refresh_token
+        Take a refresh token from standard input instead, such as the one of Netatmo's token generator.
+    """
+    loaded = place.load()
+    asked: Json = {"account": account}
+    if refresh_token:
+        asked["refresh_token"] = _token_from_stdin()
+    else:
+        asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope)))
+    results: list[Json] = []
+    code = carry_out(place, "authorize", asked, results.append)
+    _show_authorized(results[-1], AccountName(account))
+    return code
+
+
+def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Scopes as given: several options, or several words in one."""
+    return tuple(word for text in asked for word in text.replace(",", " ").split()) or NEEDED_SCOPES
+
+
+def _show_authorized(result: Json, account: AccountName) -> None:
+    if result["event"] == "failed":
+        explain(result)
+    else:
+        print(f"account {account} is authorized: {' '.join(result['scopes']) or 'no scope named'}")
+
+
+def _token_from_stdin() -> str:
+    if sys.stdin.isatty():
+        say("Paste the refresh token and press Enter:")
+    token = str(without_wrapping(sys.stdin.readline()))
+    if not token:
+        raise UsageError("no refresh token came from standard input")
+    return token
+
+
+async def _code_from_browser(loaded: Loaded, scopes: tuple[str, ...]) -> Json:
+    """The person's yes: from the browser's call at our door, or from the pasted address."""
+    netatmo = loaded.settings.netatmo
+    state = secrets.token_urlsafe(24)
+    found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with _callback(netatmo.redirect_uri, state, found), _pasted(state, found):
+        say("Open this address in a browser and allow the access:")
+        print(
+            authorize_url(netatmo.api_url, netatmo.client_id, netatmo.redirect_uri, scopes, state), flush=True
+        )
+        say("Waiting for the browser. On a machine without one, paste the address that it ends at:")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                code = await found
+        except TimeoutError as error:
+            raise NotAuthorized("nobody came back from the browser in ten minutes") from error
+    return {"code": code, "redirect_uri": netatmo.redirect_uri, "scopes": list(scopes)}
+
+
+def _offer(text: str, state: str, found: asyncio.Future[str]) -> NetafluxError | None:
+    """Take a redirect's address: its code, or its refusal, ends the waiting; a wrong one does not."""
+    try:
+        code = parse_redirect(text, state)
+    except NotAuthorized as error:
+        if not found.done():
+            found.set_exception(error)
+        return error
+    except NetafluxError as error:
+        return error
+    if not found.done():
+        found.set_result(code)
+    return None
+
+
+@asynccontextmanager
+async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
+    """Listen where the browser is sent to, if that is this machine."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
+        yield
+        return
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _answer(reader, writer, redirect_uri, state, found)
+
+    try:
+        server = await asyncio.start_server(serve, parts.hostname, parts.port or 80, limit=LONGEST_REQUEST)
+    except OSError as error:
+        say(f"netaflux: cannot listen at {parts.netloc} ({error.strerror}); paste the address instead.")
+        yield
+        return
+    async with server:
+        yield
+
+
+async def _answer(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    redirect_uri: str,
+    state: str,
+    found: asyncio.Future[str],
+) -> None:
+    parts = urlsplit(redirect_uri)
+    try:
+        async with asyncio.timeout(10):
+            line = await reader.readuntil(b"\r\n")
+        target = line.decode("latin-1").split(" ")[1]
+        if urlsplit(target).path != (parts.path or "/"):
+            _page(writer, "404 Not Found", "There is nothing here.")
+            return
+        error = _offer(f"{parts.scheme}://{parts.netloc}{target}", state, found)
+        text = (
+            f"netaflux: {error.message}" if error else "netaflux has what it needs. You may close this page."
+        )
+        _page(writer, "400 Bad Request" if error else "200 OK", text)
+        await writer.drain()
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        IndexError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+    ):
+        return  # not a browser that brings something
+    finally:
+        writer.close()
+
+
+def _page(writer: asyncio.StreamWriter, status: str, text: str) -> None:
+    body = text.encode()
+    writer.write(
+        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        "Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n".encode()
+        + body
+    )
+
+
+@asynccontextmanager
+async def _pasted(state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
+    """Read addresses from standard input meanwhile, where that is a terminal or a pipe."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    try:
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    except (OSError, ValueError):
+        yield  # a plain file or nothing at all
+        return
+    task = asyncio.create_task(_read_pasted(reader, state, found))
+    try:
+        yield
+    finally:
+        task.cancel()
+        transport.close()
+
+
+async def _read_pasted(reader: asyncio.StreamReader, state: str, found: asyncio.Future[str]) -> None:
+    while line := await reader.readline():
+        if line.strip() and (error := _offer(line.decode("utf-8", "replace").strip(), state, found)):
+            say(f"netaflux: {error.message}")

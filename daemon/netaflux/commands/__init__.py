@@ -1,0 +1,46 @@
+"""Each command as a function of the app that yields events, for the command line and the socket alike.
+
+An event is a plain dictionary with the key `event`; the last one is `result` (or `failed`) and carries
+`exit_code`. Whoever owns the state performs the command: the command line itself, or the daemon for it.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Final
+
+from netaflux.app import App
+from netaflux.commands.authorize import authorize
+from netaflux.commands.check import check
+from netaflux.commands.devices import devices
+from netaflux.commands.sync import sync
+from netaflux.commands.words import Json
+from netaflux.core.errors import NetafluxError
+
+Command = Callable[[App, Json], AsyncGenerator[Json, None]]
+
+COMMANDS: Final[dict[str, Command]] = {
+    "authorize": authorize,
+    "check": check,
+    "devices": devices,
+    "sync": sync,
+}
+"""What can be asked over the socket, by the name of the command line."""
+
+
+async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None]:
+    """The events of a command; its failure is the last of them."""
+    command = COMMANDS.get(name)
+    if command is None:
+        yield {"event": "failed", "message": f'there is no command "{name}"', "remedy": "", "exit_code": 2}
+        return
+    try:
+        async with aclosing(command(app, asked)) as events:
+            async for event in events:
+                yield event
+    except NetafluxError as error:
+        yield {
+            "event": "failed",
+            "message": error.message,
+            "remedy": error.remedy,
+            "exit_code": error.exit_code,
+        }

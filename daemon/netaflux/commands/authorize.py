@@ -1,0 +1,60 @@
+"""`authorize`: the owner's half of an authorization. The browser's half is the command line's.
+
+Request: `account`, and either `code` with `redirect_uri` (and `scopes`), or `refresh_token`.
+Events: `result` with the scopes granted.
+"""
+
+from collections.abc import AsyncGenerator
+from typing import Self
+
+from pydantic import ValidationError, model_validator
+
+from netaflux.app import App
+from netaflux.commands.words import Json, iso, near_or_all
+from netaflux.core.errors import UsageError
+from netaflux.core.model import AccountName
+from netaflux.core.settings import Part, PastedSecret
+
+
+class AuthorizeRequest(Part):
+    """What the command line has got from the person."""
+
+    account: AccountName
+    code: PastedSecret | None = None
+    redirect_uri: str | None = None
+    scopes: tuple[str, ...] = ()
+    refresh_token: PastedSecret | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.code is None) == (self.refresh_token is None) or (self.code and not self.redirect_uri):
+            raise ValueError("either a code and its redirect_uri, or a refresh_token")
+        return self
+
+
+async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
+    """Exchange what the person brought for tokens, and keep them. Raises NotAuthorized, NetatmoError."""
+    request = _read(asked)
+    if request.account not in app.accounts:
+        known = near_or_all(request.account, list(app.accounts))
+        raise UsageError(f'no account "{request.account}" in the configuration; {known}')
+    keeper = app.accounts[request.account].keeper
+    if request.refresh_token is not None:
+        await keeper.adopt_refresh(request.refresh_token.get_secret_value())
+    elif request.code is not None and request.redirect_uri is not None:
+        await keeper.adopt_code(request.code.get_secret_value(), request.redirect_uri, request.scopes)
+    yield {
+        "event": "result",
+        "account": request.account,
+        "scopes": list(keeper.scopes),
+        "expires": iso(keeper.expires_at),
+        "exit_code": 0,
+    }
+
+
+def _read(asked: Json) -> AuthorizeRequest:
+    try:
+        return AuthorizeRequest.model_validate(asked)
+    except ValidationError as error:
+        text = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise UsageError(f"authorize was asked badly: {text}") from error

@@ -1,0 +1,84 @@
+"""`check`: is everything in order? Configuration, state, each account's tokens, each destination.
+
+Events: one `check` each (`what`, `ok`, `text`, `remedy`), then `result`. It uploads nothing.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+from netaflux.app import App, Connected
+from netaflux.commands.words import Json, iso
+from netaflux.core.errors import NetafluxError
+from netaflux.flow.account import Roster
+from netaflux.flow.door import Door
+
+
+async def check(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
+    """Try everything that the daemon needs."""
+    codes: list[int] = []
+    async for event, code in _checks(app):
+        codes.append(code)
+        yield event
+    # what a person must mend comes before what only time can
+    worst = next((code for code in (78, 77, 75) if code in codes), 0)
+    yield {"event": "result", "exit_code": worst}
+
+
+async def _checks(app: App) -> AsyncIterator[tuple[Json, int]]:
+    yield _said("configuration", f"read from {app.config_path or 'the environment'}")
+    for warning in app.warnings:
+        yield _said("configuration", f"note: {warning}")
+    yield await _state(app)
+    for connected in app.accounts.values():
+        async for said in _account(connected):
+            yield said
+    for door in app.doors.values():
+        yield await _door(app, door)
+
+
+def _said(what: str, text: str) -> tuple[Json, int]:
+    return {"event": "check", "what": what, "ok": True, "text": text, "remedy": ""}, 0
+
+
+def _failed(what: str, error: NetafluxError) -> tuple[Json, int]:
+    event = {"event": "check", "what": what, "ok": False, "text": error.message, "remedy": error.remedy}
+    return event, error.exit_code
+
+
+async def _state(app: App) -> tuple[Json, int]:
+    try:
+        await app.state.database.probe()
+    except NetafluxError as error:
+        return _failed("state", error)
+    return _said("state", f"{app.state_dir} can be read and written")
+
+
+async def _account(connected: Connected) -> AsyncIterator[tuple[Json, int]]:
+    what = f"account {connected.account.name}"
+    try:
+        roster = await connected.account.preview()
+    except NetafluxError as error:
+        yield _failed(what, error)
+        return
+    modules = len(roster.survey.modules)
+    yield _said(what, f"authorized until {iso(connected.keeper.expires_at)}, {modules} modules")
+    for said in _devices(roster):
+        yield said
+
+
+def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:
+    for missing in roster.missing.values():
+        event = {"event": "check", "what": f"device {missing.device}", "ok": False, "text": missing.reason}
+        yield {**event, "remedy": "Correct `module` in the configuration."}, 78
+    for targets in roster.targets.values():
+        for target in targets:
+            channels = ", ".join(channel.name for channel in target.channels) or "no channel"
+            yield _said(f"device {target.device}", f"mirrors {target.module.id}: {channels}")
+
+
+async def _door(app: App, door: Door) -> tuple[Json, int]:
+    what = f"destination {door.name}"
+    try:
+        identity = await app.destinations[door.name].identify()
+    except NetafluxError as error:
+        return _failed(what, error)
+    return _said(what, f"{identity} knows us as {app.destinations[door.name].introduction}")

@@ -1,0 +1,142 @@
+"""The answer of `/status`: how every account, device and destination is doing. Times are unix seconds.
+
+version, started, now
+accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy, trouble,
+              calls (per window: used, limit, seconds; waiting, closed_until, reason)
+app_calls     the same of the app's limits, over all accounts
+devices       device, account, module, title, reachable, channels, begin, newest (row), next_poll,
+              last_poll, trouble, and per destination: watermark, lag (seconds behind the newest row),
+              rows (since the start), newest (values of the last row sent)
+missing       device, reason: configured, but not found in the account
+destinations  name, identity, ok, reason, failures, retry_in
+rows_aside    destination, device, time, values, reason: refused for their content
+"""
+
+from collections.abc import Callable, Iterable
+
+from netaflux import __version__
+from netaflux.app import App, Connected
+from netaflux.commands.words import Json
+from netaflux.core.budget import BudgetState
+from netaflux.core.devices import Target
+from netaflux.core.model import DestinationName, ModuleId, SetAside
+from netaflux.flow.door import Door
+
+NextPoll = Callable[[ModuleId], float | None]
+
+
+async def status(app: App, next_poll: NextPoll) -> Json:
+    """The snapshot of this moment."""
+    return {
+        "version": __version__,
+        "started": app.record.started,
+        "now": app.clock.now(),
+        "accounts": [_account(app, connected) for connected in app.accounts.values()],
+        "devices": [_device(app, target, next_poll) for target in _targets(app)],
+        "missing": [
+            {"device": missing.device, "reason": missing.reason}
+            for connected in app.accounts.values()
+            if connected.account.roster
+            for missing in connected.account.roster.missing.values()
+        ],
+        "destinations": [_destination(app, door) for door in app.doors.values()],
+        "app_calls": _calls(app.budget.state()),
+        "rows_aside": [_aside(row) for row in await app.state.rows_aside.newest()],
+    }
+
+
+def _targets(app: App) -> Iterable[Target]:
+    rosters = [connected.account.roster for connected in app.accounts.values()]
+    targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
+    return sorted(targets, key=lambda target: target.device)
+
+
+def _account(app: App, connected: Connected) -> Json:
+    keeper, name = connected.keeper, connected.account.name
+    trouble = app.record.accounts_failing.get(name)
+    return {
+        "name": name,
+        "state": keeper.state,
+        "authorized_until": keeper.expires_at,
+        "scopes": list(keeper.scopes),
+        "needs_person": keeper.needs_person,
+        "suspicion": keeper.suspicion,
+        "remedy": keeper.remedy,
+        "calls": _calls(connected.gate.state()),
+        "trouble": None if trouble is None else {"reason": trouble.reason, "remedy": trouble.remedy},
+    }
+
+
+def _calls(state: BudgetState) -> Json:
+    uses = [
+        {"used": use.used, "limit": use.limit.permits, "seconds": use.limit.seconds} for use in state.uses
+    ]
+    return {
+        "uses": uses,
+        "waiting": state.waiting,
+        "closed_until": state.closed_until,
+        "reason": state.reason,
+    }
+
+
+def _aside(row: SetAside) -> Json:
+    return {
+        "destination": row.destination,
+        "device": row.device,
+        "time": row.row.time,
+        "values": dict(zip(row.channels, row.row.values, strict=True)),
+        "reason": row.reason,
+    }
+
+
+def _device(app: App, target: Target, next_poll: NextPoll) -> Json:
+    module = target.module
+    return {
+        "device": target.device,
+        "account": module.account,
+        "module": module.id,
+        "title": module.titles[0] if module.titles else None,
+        "kind": module.kind,
+        "reachable": module.reachable,
+        "channels": [channel.name for channel in target.channels],
+        "begin": target.begin,
+        "newest": app.state.coverage.newest(module.id),
+        "next_poll": next_poll(module.id),
+        "last_poll": app.record.polled.get(module.id),
+        "trouble": app.record.trouble(module.id, module.account),
+        "destinations": [_at(app, target, name) for name in target.destinations],
+    }
+
+
+def _at(app: App, target: Target, name: DestinationName) -> Json:
+    mark, newest = watermark(app, target, name), app.state.coverage.newest(target.module.id)
+    taken = app.record.delivered.get((name, target.device))
+    return {
+        "name": name,
+        "watermark": mark,
+        "lag": None if mark is None or newest is None else max(0, newest - mark),
+        "rows": taken.rows if taken else 0,
+        "newest": {"time": taken.last, **taken.newest} if taken else None,
+    }
+
+
+def watermark(app: App, target: Target, name: DestinationName) -> int | None:
+    """The end of the coverage span that holds `begin`, of the channel that is furthest behind."""
+    identity = app.doors[name].identity or app.state.destinations.identity(name)
+    if identity is None or not target.channels:
+        return None
+    spans = [app.state.coverage.covered(series).around(target.begin) for series in target.series(identity)]
+    ends = [span[1] if span else None for span in spans]
+    return None if None in ends else min(end for end in ends if end is not None)
+
+
+def _destination(app: App, door: Door) -> Json:
+    identity = door.identity or app.state.destinations.identity(door.name)
+    return {
+        "name": door.name,
+        "identity": identity,
+        "ok": door.identity is not None and not door.failures,
+        "reason": door.reason,
+        "failures": door.failures,
+        "retry_in": max(0.0, door.retry_at - app.clock.monotonic()) if door.failures else None,
+    }

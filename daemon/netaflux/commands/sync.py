@@ -1,0 +1,330 @@
+"""`sync`: the daemon's work once, for chosen devices and a chosen span.
+
+Request: `devices` (names; all when empty), `since`, `until` (texts), `again`, `dry_run`.
+Events: `progress` (rows, pages, and devices done so far), `plan` (dry run), then `result`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from netaflux.app import App, Connected
+from netaflux.commands.words import Json, iso, near_or_all
+from netaflux.core.devices import Target
+from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
+from netaflux.core.events import BatchDelivered, Event, PageFetched, RowRefused
+from netaflux.core.model import DestinationName, DeviceName, ModuleId, Number, Window
+from netaflux.core.rows import derive
+from netaflux.core.settings import Part
+from netaflux.core.since import Since, read_since
+from netaflux.core.spans import Spans
+from netaflux.flow.account import Roster
+
+PROGRESS_EVERY = 0.2
+"""Real seconds between progress events."""
+
+
+class SyncRequest(Part):
+    """What `sync` is asked."""
+
+    devices: tuple[DeviceName, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    again: bool = False
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one device got at one destination in this run."""
+
+    rows: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def add(self, event: BatchDelivered) -> None:
+        """Count an acknowledged batch."""
+        self.rows += event.rows
+        self.first = event.first if self.first is None else min(self.first, event.first)
+        self.last = event.last if self.last is None else max(self.last, event.last)
+
+
+@dataclass(slots=True)
+class Left:
+    """Something that did not come to rest, and why."""
+
+    what: str
+    reason: str
+    remedy: str = ""
+    exit_code: int = 75
+
+    def to_json(self) -> Json:
+        """As `sync --json` shows it."""
+        return {"what": self.what, "reason": self.reason, "remedy": self.remedy}
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of `sync`: an observer of it, too."""
+
+    tallies: dict[tuple[DeviceName, DestinationName], Tally] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    pages: int = 0
+    modules_done: int = 0
+    modules: int = 0
+
+    def tell(self, event: Event) -> None:
+        """Count."""
+        match event:
+            case PageFetched():
+                self.pages += 1
+            case BatchDelivered():
+                self.tallies.setdefault((event.device, event.destination), Tally()).add(event)
+            case RowRefused():
+                what = f"{event.device} at {event.destination}: the row of {iso(event.time)}"
+                self.left.append(Left(what, event.reason))
+
+    def progress(self) -> Json:
+        """How far it is."""
+        rows = sum(tally.rows for tally in self.tallies.values())
+        return {
+            "event": "progress",
+            "rows": rows,
+            "pages": self.pages,
+            "modules_done": self.modules_done,
+            "modules": self.modules,
+        }
+
+
+async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
+    """Bring what is lacking to the destinations, once. See the module's text."""
+    request = _read(asked)
+    _check(app, request)
+    if request.dry_run:
+        async for event in _planned(app, request):
+            yield event
+        return
+    run = Run()
+    with app.hub.listening(run):
+        work = asyncio.create_task(_work(app, request, run))
+        try:
+            while not (await asyncio.wait({work}, timeout=PROGRESS_EVERY))[0]:
+                yield run.progress()
+            await work
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+    yield run.progress()
+    yield await _result(app, request, run)
+
+
+def _read(asked: Json) -> SyncRequest:
+    try:
+        return SyncRequest.model_validate(asked)
+    except ValidationError as error:
+        raise UsageError(f"sync was asked badly: {error.errors(include_input=False)[0]['msg']}") from error
+
+
+def _check(app: App, request: SyncRequest) -> None:
+    names = [device.name for connected in app.accounts.values() for device in connected.account.devices]
+    for name in request.devices:
+        if name not in names:
+            raise UsageError(f'no device "{name}" in the configuration; {near_or_all(name, names)}')
+    for option, text in (("--since", request.since), ("--until", request.until)):
+        if text is not None:
+            _since(option, text)
+
+
+def _since(option: str, text: str) -> Since:
+    try:
+        return read_since(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+async def _work(app: App, request: SyncRequest, run: Run) -> None:
+    await app.open_doors(patient=False)
+    for door in app.doors.values():
+        if not door.open:
+            run.left.append(Left(f"destination {door.name}", door.reason or "it is away"))
+    chosen = [connected for connected in app.accounts.values() if _wanted(connected, request)]
+    rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
+    # every span is understood before the first row moves
+    work = [
+        _module(connected, module, targets, _span(app, targets, request), request, run)
+        for connected, roster in zip(chosen, rosters, strict=True)
+        if roster is not None
+        for module, targets in _chosen_modules(roster, request)
+    ]
+    run.modules = len(work)
+    await asyncio.gather(*work)
+
+
+def _chosen(targets: Sequence[Target], request: SyncRequest) -> tuple[Target, ...]:
+    return tuple(target for target in targets if not request.devices or target.device in request.devices)
+
+
+def _wanted(connected: Connected, request: SyncRequest) -> bool:
+    devices = connected.account.devices
+    return not request.devices or any(device.name in request.devices for device in devices)
+
+
+def _chosen_modules(roster: Roster, request: SyncRequest) -> list[tuple[ModuleId, tuple[Target, ...]]]:
+    modules = [(module, _chosen(targets, request)) for module, targets in roster.targets.items()]
+    return [(module, targets) for module, targets in modules if targets]
+
+
+async def _surveyed(connected: Connected, request: SyncRequest, run: Run) -> Roster | None:
+    try:
+        roster = await connected.account.survey()
+    except NetafluxError as error:
+        run.left.append(
+            Left(f"account {connected.account.name}", error.message, error.remedy, error.exit_code)
+        )
+        return None
+    for missing in roster.missing.values():
+        if not request.devices or missing.device in request.devices:
+            run.left.append(Left(f"device {missing.device}", missing.reason))
+    return roster
+
+
+async def _module(
+    connected: Connected,
+    module: ModuleId,
+    targets: Sequence[Target],
+    span: Window | None,
+    request: SyncRequest,
+    run: Run,
+) -> None:
+    account = connected.account
+    try:
+        if span is None:
+            await account.poll(module, targets)
+            await account.catch_up(module, targets)
+        else:
+            await account.fetch_span(module, span, targets, again=request.again)
+    except NetafluxError as error:
+        what = ", ".join(target.device for target in targets)
+        run.left.append(Left(what, error.message, error.remedy, error.exit_code))
+    run.modules_done += 1
+
+
+def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window | None:
+    """What --since and --until mean for a module, in its station's zone; None where no span is named."""
+    if request.since is None and request.until is None and not request.again:
+        return None
+    module, now = targets[0].module, app.clock.now()
+    begin = min(target.begin for target in targets)
+    if request.since is not None:
+        begin = read_since(request.since).resolve(now, module.timezone, module.set_up)
+    if begin > now:
+        raise UsageError(f"--since {request.since} lies in the future")
+    if request.until is None:
+        return Window(begin)
+    end = read_since(request.until).resolve(now, module.timezone, module.set_up)
+    if end <= begin:
+        raise UsageError(f"--until ({iso(end)}) is not after --since ({iso(begin)})")
+    return Window(begin, end)
+
+
+async def _planned(app: App, request: SyncRequest) -> AsyncIterator[Json]:
+    """What a run would fetch; nothing is fetched, sent or recorded."""
+    await app.open_doors(patient=False)
+    for connected in app.accounts.values():
+        if not _wanted(connected, request):
+            continue
+        roster = await connected.account.preview()
+        for module, targets in _chosen_modules(roster, request):
+            yield _plan_of(app, connected, module, targets, request)
+        for missing in roster.missing.values():
+            yield {"event": "plan", "device": missing.device, "module": None, "reason": missing.reason}
+    yield {"event": "result", "dry_run": True, "exit_code": 0}
+
+
+def _plan_of(
+    app: App, connected: Connected, module: ModuleId, targets: Sequence[Target], request: SyncRequest
+) -> Json:
+    account = connected.account
+    span = _span(app, targets, request)
+    if span is None:
+        errands = account.due(module, targets)
+    else:
+        errands = account.asked(module, span, targets, again=request.again)
+    return {
+        "event": "plan",
+        "device": ", ".join(target.device for target in targets),
+        "module": module,
+        "errands": [
+            {"from": errand.window.begin, "until": errand.window.end, "why": errand.why.value}
+            for errand in errands
+        ],
+    }
+
+
+async def _result(app: App, request: SyncRequest, run: Run) -> Json:
+    _look_for_lacking(app, request, run)
+    rows = [
+        await _line(app, target, door_name, run)
+        for target in _all_targets(app, request)
+        for door_name in target.destinations
+    ]
+    codes = {left.exit_code for left in run.left}
+    return {
+        "event": "result",
+        "devices": rows,
+        "left": [left.to_json() for left in run.left],
+        "calls": run.pages,
+        "exit_code": 0 if not codes else NotAuthorized.exit_code if codes == {77} else _worst(codes),
+    }
+
+
+def _worst(codes: set[int]) -> int:
+    return UsageError.exit_code if codes == {UsageError.exit_code} else 75
+
+
+def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
+    rosters = [connected.account.roster for connected in app.accounts.values()]
+    targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
+    return sorted(_chosen(targets, request), key=lambda target: target.device)
+
+
+def _look_for_lacking(app: App, request: SyncRequest, run: Run) -> None:
+    """What an open destination still lacks, though nothing has failed: another run has it in hand."""
+    if request.since is not None or request.until is not None or run.left:
+        return
+    for target in _all_targets(app, request):
+        newest = app.state.coverage.newest(target.module.id)
+        lacking = app.courier.lacking([target]) & Spans((0, -1 if newest is None else newest))
+        if lacking:
+            begin, _ = next(iter(lacking))
+            run.left.append(Left(target.device, f"rows from {iso(begin)} on are not delivered yet"))
+
+
+async def _line(app: App, target: Target, destination: DestinationName, run: Run) -> Json:
+    tally = run.tallies.get((target.device, destination), Tally())
+    newest = await _newest(app, target)
+    return {
+        "device": target.device,
+        "destination": destination,
+        "module": target.module.id,
+        "rows": tally.rows,
+        "from": tally.first,
+        "to": tally.last,
+        "newest": newest,
+    }
+
+
+async def _newest(app: App, target: Target) -> dict[str, Any] | None:
+    """The newest row that was ever read of the module, as this device's channels."""
+    found = await app.state.coverage.newest_row(target.module.id)
+    if found is None:
+        return None
+    measures, row = found
+    values: dict[str, Number | None] = {}
+    for derived in derive([row], measures, target.channels):
+        names = [channel.name for channel in target.channels]
+        values = dict(zip(names, derived.values, strict=True))
+    return {"time": row.time, **values}

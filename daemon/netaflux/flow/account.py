@@ -1,0 +1,182 @@
+"""One account: its survey, what its devices mirror, and the polls and spans of its modules."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from netaflux.core.channels import Catalogue
+from netaflux.core.devices import Device, Missing, Target, bind, identify, target
+from netaflux.core.events import ModuleBound, ModuleMissing, PollCompleted, SurveyTaken
+from netaflux.core.model import AccountName, Binding, DeviceName, Lane, Module, ModuleId, Survey, Window
+from netaflux.core.plan import Errand, Known, errands_asked, errands_due
+from netaflux.core.ports import Bindings, Clock, Coverage, Observer, Source
+from netaflux.flow.courier import Courier
+from netaflux.flow.errand import Carried, Carrier
+
+FUTURE_ALLOWED = 600
+"""Seconds that a stamp may be ahead of Netatmo's own clock and still be believed."""
+
+
+@dataclass(slots=True)
+class Roster:
+    """What a survey means for the configured devices."""
+
+    survey: Survey
+    targets: dict[ModuleId, tuple[Target, ...]] = field(default_factory=dict)
+    missing: dict[DeviceName, Missing] = field(default_factory=dict)
+
+    def module(self, module: ModuleId) -> Module:
+        """The module as the survey describes it."""
+        return self.targets[module][0].module
+
+
+class Account:
+    """One person's modules and the devices that mirror them."""
+
+    def __init__(  # noqa: PLR0913 - what it is, and the ports it works with
+        self,
+        name: AccountName,
+        devices: Sequence[Device],
+        *,
+        source: Source,
+        courier: Courier,
+        coverage: Coverage,
+        bindings: Bindings,
+        catalogue: Catalogue,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self.name = name
+        self.devices = tuple(devices)
+        self.roster: Roster | None = None
+        self._source = source
+        self._courier = courier
+        self._coverage = coverage
+        self._bindings = bindings
+        self._catalogue = catalogue
+        self._clock = clock
+        self._observer = observer
+        self._carrier = Carrier(source=source, courier=courier, observer=observer)
+        self._surveying = asyncio.Lock()
+        self.surveyed_at = float("-inf")
+        self._told_missing: set[DeviceName] = set()
+
+    async def survey(self, *, max_age: float = 0) -> Roster:
+        """The modules as they are now, bound to the devices; one that is young enough is used again.
+
+        Raises NetatmoError, Unreachable, NotAuthorized, StateError.
+        """
+        async with self._surveying:  # those who come meanwhile get this survey, not one of their own
+            if self.roster is None or self._clock.monotonic() - self.surveyed_at > max_age:
+                survey = await self._source.survey()
+                self._observer.tell(SurveyTaken(account=self.name, modules=len(survey.modules)))
+                self.roster = await self._bound(survey)
+                self.surveyed_at = self._clock.monotonic()
+            return self.roster
+
+    async def preview(self) -> Roster:
+        """A survey and what it would bind, with nothing recorded."""
+        return self._rostered(await self._source.survey())[0]
+
+    async def _bound(self, survey: Survey) -> Roster:
+        roster, bindings = self._rostered(survey)
+        for binding in bindings:
+            before = self._bindings.binding(binding.device)
+            if binding != before:
+                await self._bindings.bind(binding)
+            if before is None or before.module != binding.module:
+                self._observer.tell(
+                    ModuleBound(device=binding.device, module=binding.module, begin=binding.begin)
+                )
+        self._tell_missing(roster)
+        return roster
+
+    def _rostered(self, survey: Survey) -> tuple[Roster, list[Binding]]:
+        roster, bindings = Roster(survey), []
+        targets: defaultdict[ModuleId, list[Target]] = defaultdict(list)
+        now = self._clock.now() if survey.server_time is None else survey.server_time
+        for device in self.devices:
+            before = self._bindings.binding(device.name)
+            found = identify(device, survey.modules, before)
+            if isinstance(found, Missing):
+                roster.missing[device.name] = found
+                continue
+            until = self._bindings.delivered_until(device.name)
+            binding = bind(device, found, before, until, now)
+            bindings.append(binding)
+            targets[found.id].append(target(device, _believable(found, now), binding, self._catalogue))
+        roster.targets = {module: tuple(some) for module, some in targets.items()}
+        return roster, bindings
+
+    def _tell_missing(self, roster: Roster) -> None:
+        for missing in roster.missing.values():
+            if missing.device not in self._told_missing:
+                text = next(device.module for device in self.devices if device.name == missing.device)
+                self._observer.tell(ModuleMissing(device=missing.device, module=text, reason=missing.reason))
+        self._told_missing = set(roster.missing)
+
+    def targets(self, module: ModuleId) -> tuple[Target, ...]:
+        """The devices that mirror a module, as of the newest survey."""
+        return self.roster.targets.get(module, ()) if self.roster else ()
+
+    async def poll(self, module: ModuleId, targets: Sequence[Target] | None = None) -> Carried:
+        """Fetch what is new of a module and the hour before it, for these devices or all that mirror it."""
+        targets = self.targets(module) if targets is None else targets
+        return await self._run(module, targets, self._due_in(Lane.LIVE, module, targets))
+
+    async def catch_up(self, module: ModuleId, targets: Sequence[Target] | None = None) -> Carried:
+        """Fetch what the destinations lack of a module's past."""
+        targets = self.targets(module) if targets is None else targets
+        return await self._run(module, targets, self._due_in(Lane.HISTORY, module, targets))
+
+    async def fetch_span(
+        self, module: ModuleId, span: Window, targets: Sequence[Target], *, again: bool = False
+    ) -> Carried:
+        """Fetch a named span for these of the module's devices, below their `since` too if it says so."""
+        errands = self.asked(module, span, targets, again=again)
+        return await self._run(module, _from(targets, span.begin), errands, again=again)
+
+    def _due_in(self, lane: Lane, module: ModuleId, targets: Sequence[Target]) -> list[Errand]:
+        return [errand for errand in self.due(module, targets) if errand.lane is lane]
+
+    def due(self, module: ModuleId, targets: Sequence[Target]) -> list[Errand]:
+        """The errands that a poll of these devices needs."""
+        return errands_due(self._known(module, targets)) if targets else []
+
+    def asked(
+        self, module: ModuleId, span: Window, targets: Sequence[Target], *, again: bool
+    ) -> list[Errand]:
+        """The errands that a named span needs for these of the module's devices."""
+        return errands_asked(self._known(module, _from(targets, span.begin)), span, again=again)
+
+    def _known(self, module: ModuleId, targets: Sequence[Target]) -> Known:
+        return Known(
+            module=module,
+            floor=min(target.begin for target in targets),
+            lacking=self._courier.lacking(targets),
+            newest=self._coverage.newest(module),
+            told=targets[0].module.newest,
+        )
+
+    async def _run(
+        self, module: ModuleId, targets: Sequence[Target], errands: Sequence[Errand], *, again: bool = False
+    ) -> Carried:
+        carried = Carried()
+        for errand in errands:
+            carried += await self._carrier.carry(errand, targets[0].module, targets, again=again)
+        if errands and not carried.stopped:
+            self._observer.tell(PollCompleted(module=module, pages=carried.pages, rows=carried.rows))
+        return carried
+
+
+def _from(targets: Sequence[Target], begin: int) -> tuple[Target, ...]:
+    """The same devices, wanting rows from `begin` on, but never below an earlier module's last row."""
+    return tuple(replace(target, begin=max(target.floor, min(target.begin, begin))) for target in targets)
+
+
+def _believable(module: Module, now: float) -> Module:
+    """The module without a newest row from the future: one stamp from 2036 must not steer the plan."""
+    if module.newest is None or module.newest <= now + FUTURE_ALLOWED:
+        return module
+    return replace(module, newest=None)

@@ -1,0 +1,225 @@
+"""A page's way to the destinations.
+
+    page → admit (source rows; late ones cut holes) → for each destination that lacks it:
+    claim → derive → batches → write → record
+
+Each destination succeeds or fails by itself; coverage grows last, by what was acknowledged.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from netaflux.core.devices import Target
+from netaflux.core.errors import DestinationError
+from netaflux.core.events import BatchDelivered, RowRefused, RowsArrivedLate, RowsPutAside, SeriesStarted
+from netaflux.core.model import (
+    Batch,
+    ChannelName,
+    DestinationId,
+    DestinationName,
+    DeviceName,
+    ModuleId,
+    Page,
+    Row,
+    SetAside,
+)
+from netaflux.core.ports import Coverage, Observer
+from netaflux.core.rows import batches, derive
+from netaflux.core.spans import Spans
+from netaflux.flow.claims import Claim, Claims
+from netaflux.flow.door import Door
+from netaflux.flow.refusal import write_around_refusals
+from netaflux.flow.together import Together
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """What one destination lacks of one page for one device."""
+
+    door: Door
+    target: Target
+    claim: Claim
+    identity: DestinationId
+
+
+class Courier:
+    """Brings pages to the doors of all destinations that lack them."""
+
+    def __init__(
+        self, *, coverage: Coverage, doors: Mapping[DestinationName, Door], observer: Observer
+    ) -> None:
+        self._coverage = coverage
+        self._doors = doors
+        self._observer = observer
+        self._claims = Claims()
+        self._settling: defaultdict[ModuleId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._good: dict[tuple[DestinationName, DeviceName, tuple[ChannelName, ...]], Batch] = {}
+        """The last row that each destination took of the same channels: the probe for refused batches."""
+        self._announced: set[Series] = set()
+
+    def lacking(self, targets: Iterable[Target]) -> Spans:
+        """Device time whose rows an open destination lacks, of all that these devices want."""
+        lacking = Spans()
+        for target, door in self._open_ways(targets):
+            for series in target.series(_identity(door)):
+                lacking |= target.wanted - self._coverage.covered(series)
+        return lacking
+
+    def _open_ways(self, targets: Iterable[Target]) -> Iterable[tuple[Target, Door]]:
+        for target in targets:
+            for name in target.destinations:
+                if (door := self._doors[name]).open:
+                    yield target, door
+
+    def reachable(self, targets: Iterable[Target]) -> bool:
+        """Whether any destination of these devices takes rows now."""
+        return any(True for _ in self._open_ways(targets))
+
+    async def deliver(
+        self, module: ModuleId, page: Page, targets: Sequence[Target], *, again: bool = False
+    ) -> None:
+        """Store the page's rows, then bring them to every open door that lacks them.
+
+        Raises StateError; a destination's failure closes its door and is told there.
+        """
+        await self._admit(module, page, targets)
+        span = self._covering(module, page)
+        parcels = [
+            self._claimed(target, door, span, again=again) for target, door in self._open_ways(targets)
+        ]
+        try:
+            async with Together(max(1, len(parcels)), grace=0) as work:
+                for parcel in parcels:
+                    await work.start(self._bring(module, parcel, page))
+        finally:
+            for parcel in parcels:
+                self._claims.release(parcel.claim)
+
+    async def _admit(self, module: ModuleId, page: Page, targets: Iterable[Target]) -> None:
+        devices = {target.device for target in targets}
+        # admit and grow of a module take turns, or the record of an old value could cover the hole
+        # that its change has just cut
+        async with self._settling[module]:
+            admitted = await self._coverage.admit(module, page, devices)
+            self._claims.cut(devices, admitted.news)
+        if page.aside:
+            reason = "their time is in the future or outside of what was asked"
+            self._observer.tell(RowsPutAside(module=module, rows=page.aside, reason=reason))
+        if late := admitted.late:
+            self._observer.tell(RowsArrivedLate(module=module, rows=len(late), first=late[0]))
+
+    def _covering(self, module: ModuleId, page: Page) -> Spans:
+        """The device time for which this page is all there is: it ends at a row, never at the clock."""
+        end = page.last
+        if not page.full and page.window.end is not None:
+            newest = self._coverage.newest(module)
+            end = None if newest is None else min(page.window.end - 1, newest)
+        return Spans() if end is None else Spans((page.window.begin, end))
+
+    def _claimed(self, target: Target, door: Door, span: Spans, *, again: bool) -> _Parcel:
+        identity = _identity(door)
+        span &= target.wanted
+        lacking = {
+            series: span if again else span - self._coverage.covered(series)
+            for series in target.series(identity)
+        }
+        return _Parcel(door, target, self._claims.take(lacking), identity)
+
+    async def _bring(self, module: ModuleId, parcel: _Parcel, page: Page) -> None:
+        wanted = {series.channel: spans for series, spans in parcel.claim.spans.items()}
+        if not any(wanted.values()):
+            return
+        rows = derive(page.rows, page.measures, parcel.target.channels)
+        todo = list(batches(parcel.target.device, parcel.target.channels, rows, wanted))
+        sent, aside = await self._send(parcel, todo)
+        left = _left(todo[sent:], todo[:sent])
+        delivered = {
+            series: spans - left.get(series.channel, Spans()) for series, spans in parcel.claim.spans.items()
+        }
+        async with self._settling[module]:
+            await self._coverage.grow(parcel.claim.settled(delivered), aside)
+
+    async def _send(self, parcel: _Parcel, todo: Sequence[Batch]) -> tuple[int, list[SetAside]]:
+        """Write batch after batch; how many were taken, and the rows that were refused."""
+        self._announce(parcel, todo)
+        aside: list[SetAside] = []
+        for sent, batch in enumerate(todo):
+            try:
+                aside += await self._write(parcel, batch)
+            except DestinationError as error:
+                parcel.door.failed(error)
+                return sent, aside
+        if todo:
+            parcel.door.worked()
+        return len(todo), aside
+
+    def _announce(self, parcel: _Parcel, todo: Sequence[Batch]) -> None:
+        channels = {channel for batch in todo for channel in batch.channels}
+        new = tuple(
+            series.channel
+            for series in parcel.claim.spans
+            if series.channel in channels
+            and series not in self._announced
+            and not self._coverage.covered(series)
+        )
+        self._announced.update(parcel.claim.spans)
+        if new:
+            self._observer.tell(
+                SeriesStarted(destination=parcel.door.name, device=parcel.target.device, channels=new)
+            )
+
+    async def _write(self, parcel: _Parcel, batch: Batch) -> list[SetAside]:
+        key = (parcel.door.name, batch.device, batch.channels)
+        refused = await write_around_refusals(parcel.door.destination, batch, self._good.get(key))
+        for row, reason in refused:
+            self._observer.tell(
+                RowRefused(destination=key[0], device=batch.device, time=row.time, reason=reason)
+            )
+        gone = {row.time for row, _ in refused}
+        taken = [row for row in batch.rows if row.time not in gone] if gone else batch.rows
+        if taken:
+            self._good[key] = Batch(batch.device, batch.channels, taken[-1:])
+            self._observer.tell(_delivered(parcel.door.name, batch, taken))
+        return [SetAside(parcel.identity, batch.device, batch.channels, row, why) for row, why in refused]
+
+
+def _identity(door: Door) -> DestinationId:
+    if door.identity is None:
+        raise ValueError(f"{door.name} has not said who it is")
+    return door.identity
+
+
+def _delivered(name: DestinationName, batch: Batch, taken: Sequence[Row]) -> BatchDelivered:
+    return BatchDelivered(
+        destination=name,
+        device=batch.device,
+        channels=batch.channels,
+        rows=len(taken),
+        first=taken[0].time,
+        last=taken[-1].time,
+        values=taken[-1].values,
+    )
+
+
+def _left(unsent: Sequence[Batch], sent: Sequence[Batch]) -> dict[ChannelName, Spans]:
+    """Per channel the stretches from unsent row to unsent row that hold no row which was sent."""
+    left: dict[ChannelName, Spans] = {}
+    for channel in {channel for batch in unsent for channel in batch.channels}:
+        marks = [(row.time, True) for batch in unsent if channel in batch.channels for row in batch.rows]
+        marks += [(row.time, False) for batch in sent if channel in batch.channels for row in batch.rows]
+        left[channel] = Spans(*_runs(sorted(marks)))
+    return left
+
+
+def _runs(marks: Iterable[tuple[int, bool]]) -> Iterable[tuple[int, int]]:
+    run: tuple[int, int] | None = None
+    for time, unsent in marks:
+        if unsent:
+            run = (run[0] if run else time, time)
+        elif run:
+            yield run
+            run = None
+    if run:
+        yield run

@@ -1,0 +1,71 @@
+"""Work side by side that is brought to an end whatever happens to the one who started it."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Self
+
+GRACE = 5.0
+"""Real seconds that started work may still take after its starter was cancelled."""
+
+
+class Together:
+    """A bounded group of tasks: `start` waits for a free place, leaving waits for all.
+
+    Unlike a TaskGroup it never cancels work because its starter failed or was told to stop: an upload on its
+    way is worth its end. The first failure of a task is raised by the next `start`, or on leaving.
+
+        async with Together(4) as deliveries:
+            await deliveries.start(deliver(page))
+    """
+
+    def __init__(self, limit: int, *, grace: float = GRACE) -> None:
+        self._places = asyncio.Semaphore(limit)
+        self._grace = grace
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                await self._end_soon()
+            elif self._tasks:
+                await asyncio.wait(self._tasks)
+        except asyncio.CancelledError:
+            await self._end_soon()
+            raise
+        if error is None and self._failure is not None:
+            raise self._failure
+
+    async def _end_soon(self) -> None:
+        if self._tasks and self._grace:
+            await asyncio.wait(self._tasks, timeout=self._grace)
+        late = tuple(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin `work` as soon as there is a place for it; raise what an earlier one failed with."""
+        try:
+            await self._place()
+        except BaseException:
+            work.close()
+            raise
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    async def _place(self) -> None:
+        await self._places.acquire()
+        if self._failure is not None:
+            self._places.release()
+            raise self._failure
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._places.release()
+        if not task.cancelled() and (error := task.exception()):
+            self._failure = self._failure or error

@@ -1,0 +1,86 @@
+"""What has happened since the start, as `status` shows it: an observer that keeps the newest of each kind."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TypeVar
+
+from netaflux.core import events
+from netaflux.core.events import Event
+from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName, ModuleId, Number
+from netaflux.core.ports import Clock
+
+
+@dataclass(slots=True)
+class Trouble:
+    """A failure that is going on."""
+
+    reason: str
+    since: float
+    count: int = 1
+    remedy: str = ""
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What a destination has taken of one device since the start."""
+
+    rows: int = 0
+    last: int | None = None
+    at: float | None = None
+    newest: dict[ChannelName, Number | None] = field(default_factory=dict)
+
+
+K = TypeVar("K")
+
+
+class Record:
+    """The observer behind `status`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.started = clock.now()
+        self.polled: dict[ModuleId, float] = {}
+        """When each module's last poll came to a good end, unix seconds."""
+        self.polls_failing: dict[ModuleId, Trouble] = {}
+        self.accounts_failing: dict[AccountName, Trouble] = {}
+        self.delivered: dict[tuple[DestinationName, DeviceName], Delivered] = {}
+        self.pages = 0
+        self.rows = 0
+
+    def tell(self, event: Event) -> None:
+        """Keep what is worth keeping."""
+        match event:
+            case events.PollCompleted():
+                self.polled[event.module] = self._clock.now()
+                self.polls_failing.pop(event.module, None)
+            case events.PollFailed():
+                _count(self.polls_failing, event.module, event.reason, self._clock.now())
+            case events.AccountFailed():
+                _count(self.accounts_failing, event.account, event.reason, self._clock.now(), event.remedy)
+            case events.AccountRecovered():
+                self.accounts_failing.pop(event.account, None)
+            case events.PageFetched():
+                self.pages += 1
+                self.rows += event.rows
+            case events.BatchDelivered():
+                self._took(event)
+
+    def _took(self, event: events.BatchDelivered) -> None:
+        taken = self.delivered.setdefault((event.destination, event.device), Delivered())
+        taken.rows += event.rows
+        taken.at = self._clock.now()
+        if taken.last is None or event.last >= taken.last:
+            taken.last = event.last
+            taken.newest = dict(zip(event.channels, event.values, strict=True))
+
+    def trouble(self, module: ModuleId, account: AccountName) -> dict[str, object] | None:
+        """What keeps a module from being polled, if anything does."""
+        trouble = self.polls_failing.get(module) or self.accounts_failing.get(account)
+        return asdict(trouble) if trouble else None
+
+
+def _count(troubles: dict[K, Trouble], key: K, reason: str, now: float, remedy: str = "") -> None:
+    before = troubles.get(key)
+    if before is None:
+        troubles[key] = Trouble(reason, now, remedy=remedy)
+    else:
+        before.reason, before.count, before.remedy = reason, before.count + 1, remedy

@@ -1,0 +1,270 @@
+"""The promise of the whole: every destination ends up with exactly the source's rows, each sent once."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from netaflux.core.channels import CATALOGUE
+from netaflux.core.devices import Device
+from netaflux.core.errors import NetafluxError
+from netaflux.core.measures import HUMIDITY, TEMPERATURE
+from netaflux.core.model import ChannelName, DestinationId, DestinationName, DeviceName, Window
+from netaflux.core.since import read_since
+from netaflux.flow.account import Account
+from netaflux.flow.courier import Courier
+from netaflux.flow.door import Door
+from tests.fakes import ACCOUNT, Cell, FakeDestination, FakeSource, FakeState, Listener, TurnedClock, a_module
+
+START = 1_700_000_000
+PORCH = a_module()
+STEP = 300
+NAMES = (DestinationName("one"), DestinationName("two"))
+CHANNELS = ("Temp_C", "RH", "Temp_F")
+
+
+class History(RuleBasedStateMachine):
+    """Rows come, come late and change; destinations, configuration and process come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = TurnedClock(START)
+        self.source = FakeSource([PORCH])
+        self.state = FakeState()
+        self.destinations = {name: FakeDestination(name, DestinationId(f"fake:{name}#1")) for name in NAMES}
+        self.channels: list[str] = ["Temp_C"]
+        self.since = START + 40 * STEP
+        self.now_row = START
+        self.allowed_twice = 0
+        self.unseen_change = False
+        """Whether a row came late or changed and no poll has looked since."""
+
+    def teardown(self) -> None:
+        try:
+            self.settle()
+            self.compare()
+        finally:
+            self.loop.close()
+
+    # --- the world ---
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def open(self) -> None:
+        """A process starts on what survived."""
+        device = Device(
+            name=DeviceName("Porch"),
+            module="AR Home/Porch",
+            channels=tuple(map(ChannelName, self.channels)),
+            since=read_since(self.since),
+            account=ACCOUNT,
+            destinations=NAMES,
+        )
+        self.listener = Listener()
+        self.doors = {
+            name: Door(each, identities=self.state, clock=self.clock, observer=self.listener)
+            for name, each in self.destinations.items()
+        }
+        courier = Courier(coverage=self.state, doors=self.doors, observer=self.listener)
+        self.account = Account(
+            ACCOUNT,
+            [device],
+            source=self.source,
+            courier=courier,
+            coverage=self.state,
+            bindings=self.state,
+            catalogue=CATALOGUE,
+            clock=self.clock,
+            observer=self.listener,
+        )
+
+    @initialize(rows=st.integers(0, 90))
+    def begin(self, rows: int) -> None:
+        for _ in range(rows):
+            self.add_row()
+        self.open()
+
+    def add_row(self, jitter: int = 0) -> None:
+        self.now_row += STEP + jitter
+        self.source.rows[PORCH.id][self.now_row] = self.values(self.now_row)
+
+    def values(self, time: int) -> dict[Any, Any]:
+        temperature = None if time % 7 == 0 else (time // STEP) % 300 / 10
+        return {TEMPERATURE: temperature, HUMIDITY: None if time % 11 == 0 else 40 + time % 50}
+
+    # --- what happens ---
+
+    @rule(count=st.integers(1, 12), jitter=st.integers(-100, 100))
+    def rows_appear(self, count: int, jitter: int) -> None:
+        for _ in range(count):
+            self.add_row(jitter)
+
+    def recent(self) -> int | None:
+        """The first moment that the next poll looks back to."""
+        newest = self.state.newest(PORCH.id)
+        return None if newest is None else newest - 3600
+
+    @precondition(lambda self: self.recent() is not None)
+    @rule(back=st.integers(0, 3599))
+    def a_row_appears_late(self, back: int) -> None:
+        time = min(self.recent() + 3600 - back, self.now_row)  # type: ignore[operator]
+        self.source.rows[PORCH.id].setdefault(time, self.values(time))
+        self.unseen_change = True
+
+    @precondition(lambda self: self.recent() is not None)
+    @rule(which=st.integers(0, 11), change=st.integers(1, 50))
+    def a_row_changes(self, which: int, change: int) -> None:
+        times = [t for t in sorted(self.source.rows[PORCH.id]) if t >= self.recent()]  # type: ignore[operator]
+        if times:
+            time = times[which % len(times)]
+            held = self.source.rows[PORCH.id][time]
+            self.source.rows[PORCH.id][time] = {**held, TEMPERATURE: 50 + change / 10}
+            self.unseen_change = True
+            # a changed row is sent again as a whole, its humidity too
+            self.allowed_twice += len(NAMES)
+
+    async def poll_once(self, *, past: bool = True) -> None:
+        for door in self.doors.values():
+            await door.ready()
+        roster = await self.account.survey()
+        for module in roster.targets:
+            await self.account.poll(module)
+            self.unseen_change = self.unseen_change and all(each.down for each in self.destinations.values())
+            if past:
+                await self.account.catch_up(module)
+
+    @rule(past=st.booleans())
+    def poll(self, *, past: bool) -> None:
+        self.clock.time += 600
+        try:
+            self.run(self.poll_once(past=past))
+        except NetafluxError:
+            assert self.source.failing
+
+    async def live_beside_history(self) -> None:
+        for door in self.doors.values():
+            await door.ready()
+        roster = await self.account.survey()
+        for module in roster.targets:
+            await asyncio.gather(
+                self.account.poll(module), self.account.catch_up(module), self.account.poll(module)
+            )
+
+    @precondition(lambda self: not self.source.failing)
+    @rule()
+    def poll_side_by_side(self) -> None:
+        self.clock.time += 600
+        self.run(self.live_beside_history())
+
+    @rule(name=st.sampled_from(NAMES), down=st.booleans())
+    def a_destination_fails_or_comes_back(self, name: DestinationName, *, down: bool) -> None:
+        self.destinations[name].down = down
+
+    @rule(failing=st.booleans())
+    def netatmo_fails_or_comes_back(self, *, failing: bool) -> None:
+        self.source.failing = failing
+
+    @rule(channel=st.sampled_from(CHANNELS))
+    def a_channel_is_added(self, channel: str) -> None:
+        if channel not in self.channels:
+            self.channels.append(channel)
+            self.open()
+
+    @rule(earlier=st.integers(1, 20))
+    def since_moves_earlier(self, earlier: int) -> None:
+        self.since -= earlier * STEP
+        self.open()
+
+    @precondition(lambda self: not self.source.failing)
+    @rule(begin=st.integers(0, 80), length=st.integers(1, 30))
+    def a_middle_span_is_synced(self, begin: int, length: int) -> None:
+        first, last = self.since + begin * STEP, self.since + (begin + length) * STEP
+        newest = self.state.newest(PORCH.id)
+        if self.unseen_change and newest is not None:
+            # a sync ahead of the live end would carry the look-back of an hour past the change; the
+            # deeper look-backs are for that
+            last = min(last, newest)
+        if first < last:
+            self.run(self.sync_span(first, last))
+
+    async def sync_span(self, begin: int, end: int) -> None:
+        for door in self.doors.values():
+            await door.ready()
+        roster = await self.account.survey()
+        for module, targets in roster.targets.items():
+            await self.account.fetch_span(module, Window(begin, end), targets)
+
+    @rule()
+    def a_restart(self) -> None:
+        self.open()
+
+    @precondition(lambda self: not self.source.failing)
+    @rule()
+    def a_crash_between_the_yes_and_the_commit(self) -> None:
+        before = self.written()
+        self.state.losing = True
+        with suppress(NetafluxError):
+            self.run(self.poll_once())
+        self.state.losing = False
+        self.allowed_twice += self.written() - before
+        self.open()
+
+    def written(self) -> int:
+        return sum(each.writes.total() for each in self.destinations.values())
+
+    # --- what must hold ---
+
+    @invariant()
+    def nothing_was_sent_twice_but_by_a_crash(self) -> None:
+        twice = sum(
+            count - 1 for each in self.destinations.values() for count in each.writes.values() if count > 1
+        )
+
+        assert twice <= self.allowed_twice
+
+    @invariant()
+    def no_destination_holds_what_the_source_never_sent(self) -> None:
+        for each in self.destinations.values():
+            for (_, channel, time), value in each.cells.items():
+                if channel != "Temp_F":
+                    assert isinstance(value, int | float)
+                    assert time in self.source.rows[PORCH.id]
+
+    def settle(self) -> None:
+        """Everything is up again, and a few polls pass."""
+        self.source.failing = False
+        for each in self.destinations.values():
+            each.down = False
+        self.open()
+        for _ in range(3):
+            self.clock.time += 3600
+            self.run(self.poll_once())
+
+    def compare(self) -> None:
+        expected = dict(self.expected())
+
+        for each in self.destinations.values():
+            held = {cell: value for cell, value in each.cells.items() if cell[2] >= self.since}
+            assert held == expected
+
+    def expected(self) -> Iterator[tuple[Cell, float]]:
+        formulas: dict[str, Callable[[Any], Any]] = {
+            "Temp_C": lambda row: row[TEMPERATURE],
+            "Temp_F": lambda row: None if row[TEMPERATURE] is None else row[TEMPERATURE] * 9.0 / 5.0 + 32.0,
+            "RH": lambda row: row[HUMIDITY],
+        }
+        for time, row in self.source.rows[PORCH.id].items():
+            for channel in self.channels:
+                value = formulas[channel](row)
+                if time >= self.since and value is not None:
+                    yield (DeviceName("Porch"), ChannelName(channel), time), value
+
+
+History.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestHistory = History.TestCase

@@ -56,3 +56,11 @@ def test_the_order_of_measures_does_not_depend_on_how_they_came(measures: list[M
 
     assert ordered == in_order(reversed(measures))
     assert sorted(ordered) == sorted(set(measures))
+
+
+def test_measures_that_are_not_known_come_last_by_name() -> None:
+    foreign = [
+        Measure(name) for name in ("sum_boiler_on", "boileron", "sp_temperature", "boileroff", "Soil", "UV")
+    ]
+
+    assert in_order([*foreign, *UNITS]) == (*UNITS, *sorted(foreign))

@@ -15,6 +15,7 @@ from tests.netatmo.world import ANNE, payload, serving, wired
 
 NOW = 1763719200
 BEGIN = 1763700000
+ALL = Window(BEGIN)
 OUTDOOR = a_module(2)
 INDOOR = replace(OUTDOOR, id=OUTDOOR.station, kind="NAMain")
 TWO = (Measure("Temperature"), Measure("Humidity"))
@@ -40,7 +41,7 @@ async def weather(netatmo: Netatmo) -> AsyncIterator[Weather]:
         yield Weather(world.client)
 
 
-async def page(netatmo: Netatmo, module: Module = OUTDOOR, window: Window = Window(BEGIN)) -> tuple[Row, ...]:
+async def page(netatmo: Netatmo, module: Module = OUTDOOR, window: Window = ALL) -> tuple[Row, ...]:
     async with weather(netatmo) as views:
         return tuple((await views.page(module, TWO, window, Lane.LIVE)).rows)
 

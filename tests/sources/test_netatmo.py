@@ -16,14 +16,16 @@ from tests.netatmo.world import Keeper, wired
 NOW = 1_700_000_000
 DAYS = 5
 BEGIN = NOW - DAYS * 86_400
-ODD = {"nulls": 0.05, "ragged": 0.05, "gaps": (Span(BEGIN + 9_000, BEGIN + 50_000),)}
+GAP = Span(BEGIN + 9_000, BEGIN + 50_000)
+
+DateEnd = Literal["included", "excluded"]
 
 
 @asynccontextmanager
-async def source(**reading: Literal["included", "excluded"]) -> AsyncIterator[tuple[Source, Served]]:
+async def source(date_end: DateEnd = "excluded") -> AsyncIterator[tuple[Source, Served]]:
     """A source whose account has one station of five modules, and the truth about them."""
-    settings = NetatmoSettings(limits=UNLIMITED, reading=Reading(**reading))
-    world = World.of(estate(NOW, days=DAYS, **ODD), netatmo=settings)
+    settings = NetatmoSettings(limits=UNLIMITED, reading=Reading(date_end=date_end))
+    world = World.of(estate(NOW, days=DAYS, nulls=0.05, ragged=0.05, gaps=(GAP,)), netatmo=settings)
     async with serve(world, TurnedClock(NOW)) as served:
         pair = served.netatmo.logins.current("default")
         assert pair
@@ -65,11 +67,9 @@ async def test_a_survey_finds_every_module_of_the_house() -> None:
 
 
 @pytest.mark.parametrize("date_end", ["included", "excluded"])
-async def test_every_row_comes_once_whatever_date_end_means(
-    date_end: Literal["included", "excluded"],
-) -> None:
+async def test_every_row_comes_once_whatever_date_end_means(date_end: DateEnd) -> None:
     """Over a gap, with nulls and ragged rows, in two windows that meet."""
-    async with source(date_end=date_end) as (netatmo, served):
+    async with source(date_end) as (netatmo, served):
         for module in (await netatmo.survey()).modules:
             # in the midst of the rows, and at one of them
             middle = truth(served, module, Window(BEGIN))[700].time

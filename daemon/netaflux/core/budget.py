@@ -83,8 +83,14 @@ class _Tally:
     answers: list[float] = field(default_factory=list)
 
     def _freed(self, now: float, limit: Limit) -> int:
-        # the same sum as in `wait`, or rounding could make them disagree for ever
-        return bisect_right(self.answers, now, key=lambda answer: answer + limit.hold)
+        hold, answers = limit.hold, self.answers
+        freed = bisect_right(answers, now - hold)
+        # by the same sum as in `wait`, or rounding could make the two disagree for ever
+        while freed < len(answers) and answers[freed] + hold <= now:
+            freed += 1
+        while freed and answers[freed - 1] + hold > now:
+            freed -= 1
+        return freed
 
     def used(self, now: float, limit: Limit) -> int:
         return self.flying + len(self.answers) - self._freed(now, limit)

@@ -23,6 +23,7 @@ from netaflux.core.model import (
     ModuleId,
     Page,
     Row,
+    Series,
     SetAside,
 )
 from netaflux.core.ports import Coverage, Observer

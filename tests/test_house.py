@@ -191,7 +191,7 @@ OFFENCES: list[tuple[Rule, str, str]] = [
     (foreign_errors_stop_at_the_border, "destinations/x.py", "import aiohttp\ne = aiohttp.ClientError"),
     (foreign_errors_stop_at_the_border, "status/server.py", "from aiohttp import ClientOSError"),
     (foreign_errors_stop_at_the_border, "app.py", "from aiohttp.client_exceptions import ClientError as E"),
-    (logging_is_set_up_once, "service.py", "import structlog\nstructlog.configure()"),
+    (logging_is_set_up_once, "service/daemon.py", "import structlog\nstructlog.configure()"),
     (logging_is_set_up_once, "http.py", "import logging\nlog = logging.getLogger()"),
     (logging_is_set_up_once, "app.py", "from logging import config"),
     (the_core_is_pure, "core/rows.py", "print('rows')"),

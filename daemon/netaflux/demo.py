@@ -16,7 +16,8 @@ from netaflux.clocks import RealClock, ScaledClock
 from netaflux.commands.words import Json
 from netaflux.config import load
 from netaflux.core.events import BatchDelivered, Event
-from netaflux.service import Service, stop_on_signals
+from netaflux.service.rounds import Rounds
+from netaflux.service.signals import stop_on_signals
 from netaflux.simulator import ChannelReport, Limits, NetatmoSettings, Served, World, demo_house, serve
 
 DAYS = 30
@@ -44,7 +45,7 @@ class Stage:
 
     served: Served
     app: App
-    service: Service
+    rounds: Rounds
     stop: asyncio.Event
 
 
@@ -69,7 +70,7 @@ async def demo(*, live: bool = False, days: float = DAYS) -> AsyncGenerator[Json
         watch = Watch()
         yield _opening(stage, days)
         with stage.app.hub.listening(watch), stop_on_signals(stage.stop):
-            work = asyncio.create_task(stage.service.run(stage.stop))
+            work = asyncio.create_task(stage.rounds.run(stage.stop))
             try:
                 async for event in _history(stage, watch, work):
                     yield event
@@ -92,8 +93,8 @@ async def _staged(days: float, *, speed: float) -> AsyncIterator[Stage]:
             text = served.configuration(f"{folder}/state") + CONFIGURED_LIMITS
             loaded = load(_written(Path(folder, "config.toml"), text), {})
             async with open_app(loaded, clock=clock) as app:
-                service = Service(app, interval=loaded.settings.poll.interval, speed=speed)
-                yield Stage(served, app, service, asyncio.Event())
+                rounds = Rounds(app, interval=loaded.settings.poll.interval, speed=speed)
+                yield Stage(served, app, rounds, asyncio.Event())
 
 
 def _written(path: Path, text: str) -> Path:
@@ -115,12 +116,12 @@ def _opening(stage: Stage, days: float) -> Json:
 async def _history(stage: Stage, watch: Watch, work: asyncio.Task[None]) -> AsyncIterator[Json]:
     """Until all that Netatmo holds has arrived."""
     for _ in range(TRIES):
-        while not stage.service.caught_up() and not stage.stop.is_set() and not work.done():
+        while not stage.rounds.caught_up() and not stage.stop.is_set() and not work.done():
             await asyncio.sleep(LOOK_EVERY)
             yield {"event": "progress", "cells": watch.rows, "calls": stage.app.record.pages}
         if work.done() or stage.stop.is_set() or all(report.equal for report in stage.served.compare()):
             return
-        stage.service.ring_all()
+        stage.rounds.ring_all()
 
 
 async def _live(stage: Stage, watch: Watch) -> AsyncIterator[Json]:

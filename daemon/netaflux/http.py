@@ -58,6 +58,9 @@ class Http:
         async with aiohttp.ClientSession(
             connector=connector, timeout=timeout, cookie_jar=jar, headers={"User-Agent": USER_AGENT}
         ) as session:
+            # aiohttp would send a GET once more by itself when a kept connection breaks: a call that no
+            # permit was taken for; there is no public switch, aiohttp's own test client sets this, too
+            session._retry_connection = False  # noqa: SLF001 - and tests/test_http.py notices when it is gone
             yield cls(session)
 
     async def exchange(

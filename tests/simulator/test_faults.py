@@ -158,6 +158,12 @@ def test_there_is_no_unknown_fault() -> None:
         Faults().add("meteorite")
 
 
+@pytest.mark.parametrize("pid", [0, -1, 1])
+def test_nothing_but_one_process_can_be_killed(pid: int) -> None:
+    with pytest.raises(ValueError, match="needs the pid"):
+        Faults().add(Fault.KILL_DONE, pid=pid)
+
+
 @pytest.mark.parametrize("moment", [Fault.KILL_BEFORE, Fault.KILL_DONE, Fault.KILL_ANSWERED])
 async def test_a_process_can_be_killed_at_a_chosen_call(
     caller: Caller, served: Served, moment: Fault

@@ -21,7 +21,7 @@ def run(*, place: Place = DEFAULT_PLACE) -> int:
 
     Example: `netaflux run --config /etc/netaflux/config.toml`
     """
-    from netaflux.service import run_daemon  # noqa: PLC0415 - status and health start faster without it
+    from netaflux.service.daemon import run_daemon  # noqa: PLC0415 - status and health start faster without it
 
     asyncio.run(run_daemon(place.load()))
     return 0

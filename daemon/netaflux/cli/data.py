@@ -158,7 +158,7 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
 def _show_modules(modules: list[Json]) -> None:
     rows = [
         (
-            module["titles"][0] if module["titles"] else module["name"],
+            module["titles"][-1] if module["titles"] else module["name"],
             module["id"],
             module["kind"],
             {True: "yes", False: "no", None: "?"}[module["reachable"]],
@@ -190,7 +190,7 @@ def _block(module: Json, titles: Counter[str], names: Counter[str]) -> str:
     lines = [
         "[[devices]]",
         f"name = {_quoted(name)}",
-        f"module = {_quoted(own[0] if own else module['id'])}  # {module['id']}",
+        f"module = {_quoted(own[-1] if own else module['id'])}  # {module['id']}",
         f"# channels = [{', '.join(map(_quoted, module['channels']))}]",
     ]
     if module["account"] != "default":

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final
 
+import structlog
+
 from netaflux.app import App
 from netaflux.commands.authorize import authorize
 from netaflux.commands.check import check
@@ -16,6 +18,9 @@ from netaflux.commands.sync import sync
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError
 
+log = structlog.get_logger(__name__)
+
+BUG: Final = "Please report it with what the log says; the daemon goes on."
 Command = Callable[[App, Json], AsyncGenerator[Json, None]]
 
 COMMANDS: Final[dict[str, Command]] = {
@@ -37,7 +42,11 @@ async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None
         async with aclosing(command(app, asked)) as events:
             async for event in events:
                 yield event
-    except NetafluxError as error:
+    except Exception as error:
+        if not isinstance(error, NetafluxError):
+            log.exception("command.crashed", command=name)
+            yield {"event": "failed", "message": f"a bug: {error!r}", "remedy": BUG, "exit_code": 1}
+            return
         yield {
             "event": "failed",
             "message": error.message,

@@ -19,10 +19,10 @@ from netaflux.app import App, Connected
 from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
-from netaflux.core.model import DestinationName, ModuleId, SetAside
+from netaflux.core.model import AccountName, DestinationName, ModuleId, SetAside
 from netaflux.flow.door import Door
 
-NextPoll = Callable[[ModuleId], float | None]
+NextPoll = Callable[[AccountName, ModuleId], float | None]
 
 
 async def status(app: App, next_poll: NextPoll) -> Json:
@@ -95,13 +95,13 @@ def _device(app: App, target: Target, next_poll: NextPoll) -> Json:
         "device": target.device,
         "account": module.account,
         "module": module.id,
-        "title": module.titles[0] if module.titles else None,
+        "title": module.titles[-1] if module.titles else None,
         "kind": module.kind,
         "reachable": module.reachable,
         "channels": [channel.name for channel in target.channels],
         "begin": target.begin,
         "newest": app.state.coverage.newest(module.id),
-        "next_poll": next_poll(module.id),
+        "next_poll": next_poll(module.account, module.id),
         "last_poll": app.record.polled.get(module.id),
         "trouble": app.record.trouble(module.id, module.account),
         "destinations": [_at(app, target, name) for name in target.destinations],

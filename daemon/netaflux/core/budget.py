@@ -82,27 +82,24 @@ class _Tally:
     flying: int = 0
     answers: list[float] = field(default_factory=list)
 
-    def _freed(self, now: float, limit: Limit) -> int:
-        hold, answers = limit.hold, self.answers
-        freed = bisect_right(answers, now - hold)
-        # by the same sum as in `wait`, or rounding could make the two disagree for ever
-        while freed < len(answers) and answers[freed] + hold <= now:
-            freed += 1
-        while freed and answers[freed - 1] + hold > now:
-            freed -= 1
-        return freed
-
     def used(self, now: float, limit: Limit) -> int:
-        return self.flying + len(self.answers) - self._freed(now, limit)
+        return self.flying + len(self.answers) - bisect_right(self.answers, now - limit.hold)
 
     def wait(self, now: float, limit: Limit, permits: int) -> float:
         """Seconds until fewer than `permits` are used; infinite where that takes an answer first."""
-        freed = self._freed(now, limit)
+        old = now - limit.hold
+        freed = bisect_right(self.answers, old)
         missing = self.flying + len(self.answers) - freed - permits
         if missing < 0:
             return 0.0
         last = freed + missing
-        return self.answers[last] + limit.hold - now if last < len(self.answers) else math.inf
+        return self.answers[last] - old if last < len(self.answers) else math.inf
+
+    def answered(self, now: float, limit: Limit) -> None:
+        """One in flight is no longer; what is older than the limit holds is forgotten."""
+        self.flying -= 1
+        self.answers.append(now)
+        del self.answers[: bisect_right(self.answers, now - limit.hold)]
 
 
 class Windows:
@@ -140,9 +137,7 @@ class Windows:
     def answered(self, now: float, lane: Lane) -> None:
         """The call of a permit has its answer, or will never have one."""
         for tally in self._tallies(lane):
-            tally.flying -= 1
-            tally.answers.append(now)
-            del tally.answers[: tally._freed(now, self._longest)]  # noqa: SLF001 - its own module
+            tally.answered(now, self._longest)
 
     def uses(self, now: float) -> tuple[LimitUse, ...]:
         """How much of each limit is used."""

@@ -243,6 +243,15 @@ class PollCompleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PollRecovered(Event):
+    """A module that could not be polled was polled again."""
+
+    name = "poll.recovered"
+    module: ModuleId
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollFailed(Event):
     """A module could not be polled to its end; it is tried again."""
 

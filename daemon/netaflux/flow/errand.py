@@ -51,15 +51,17 @@ class Carrier:
         carried = Carried()
         measures = measures_needed(targets)
         window: Window | None = errand.window
+        lane = errand.lane
         async with Together(PAGES_ON_THE_WAY) as deliveries:
             while window is not None:
                 if not self._courier.reachable(targets):
                     carried.stopped = True
                     break
-                page = await self._fetch(module, measures, window, errand.lane)
+                page = await self._fetch(module, measures, window, lane)
                 carried += Carried(pages=1, rows=len(page.rows))
                 await deliveries.start(self._courier.deliver(module.id, page, targets, again=again))
                 window = following(page)
+                lane = Lane.HISTORY  # whatever does not fit into one page is no news
         return carried
 
     async def _fetch(self, module: Module, measures: Sequence[Measure], window: Window, lane: Lane) -> Page:

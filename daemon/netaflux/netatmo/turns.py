@@ -106,9 +106,8 @@ class Turns:
 
     async def _serve(self) -> None:
         try:
-            # a cancelled call takes its ticket away only when its own task comes to run
-            while waiting := [ticket for ticket in self._tickets if not ticket.granted.done()]:
-                ticket, wait = self._first(waiting)
+            while self._tickets:
+                ticket, wait = self._first()
                 if not ticket:
                     await self._rest(wait)
                 elif ticket.scope.leased and self._app.leased:
@@ -118,16 +117,18 @@ class Turns:
         finally:
             self._server = None
 
-    def _first(self, waiting: list[_Ticket]) -> tuple[_Ticket | None, float]:
+    def _first(self) -> tuple[_Ticket | None, float]:
         """The first in line who can have a permit now; else how long until somebody can."""
         waits: dict[tuple[Scope, Lane], float] = {}
-        for ticket in waiting:
+        for ticket in self._tickets:
+            if ticket.granted.done():
+                continue  # cancelled; it is taken away when its own task comes to run
             key = ticket.scope, ticket.lane
             if key not in waits:
                 waits[key] = self._wait(*key)
             if waits[key] <= 0:
                 return ticket, 0.0
-        return None, min(waits.values())
+        return None, min(waits.values(), default=math.inf)
 
     def _grant(self, ticket: _Ticket) -> None:
         self._take(ticket.scope, ticket.lane)

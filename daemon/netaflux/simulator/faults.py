@@ -43,6 +43,9 @@ class Fault(StrEnum):
     KILL_ANSWERED = "kill answered"
 
 
+KILLS = frozenset({Fault.KILL_BEFORE, Fault.KILL_DONE, Fault.KILL_ANSWERED})
+
+
 @dataclass(slots=True, kw_only=True)
 class Rule:
     """One fault, and whom it strikes: of the calls that match all but the first `after`, `times` at most."""
@@ -69,6 +72,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         self.fault = Fault(self.fault)
+        # the kernel takes 0 and below for whole groups of processes, our own among them
+        if self.fault in KILLS and self.pid <= 1:
+            raise ValueError(f"{self.fault.value} needs the pid of a process")
 
     def matches(self, endpoint: str, user: str, params: Mapping[str, str]) -> bool:
         """Whether the call is of the kind that this rule is about."""

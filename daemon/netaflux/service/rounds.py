@@ -1,0 +1,251 @@
+"""The rounds: what is done when a bell rings, for each account and each module.
+
+    account bell → survey → a bell for each module
+    module bell  → survey, shared by the account → poll → the past, in a task of its own
+
+The live end never waits for the past, and no failure ends a job: the bell for the next round is set whatever
+happens.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from netaflux.app import App
+from netaflux.core.cadence import backed_off
+from netaflux.core.errors import NetafluxError, NotAuthorized
+from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
+from netaflux.core.model import AccountName, ModuleId
+from netaflux.service.bells import SchedulerBells
+
+log = structlog.get_logger(__name__)
+
+OVERDUE = 60.0
+"""Seconds after which a bell that has not rung means that nothing rings."""
+DATABASE_ANSWERS = 3.0
+"""Real seconds that the database may take for one row."""
+LOOK_AGAIN = 86400.0
+"""Seconds until an account is surveyed only because a configured module is missing."""
+LOOK_AGAIN_EMPTY = 3600.0
+"""The same where none of its modules was found, which may well be Netatmo's fault."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A round that is rung again and again: a module's, or an account's own."""
+
+    key: str
+    account: AccountName
+    module: ModuleId | None = None
+    run: Callable[[], Awaitable[float]]
+    """Does the round; answers the monotonic time of the next one."""
+    next_at: float = 0.0
+    rounds: int = 0
+    """Rounds that came to a good end."""
+    failures: int = 0
+    """Failed ones in a row."""
+    task: asyncio.Task[None] | None = None
+    past: asyncio.Task[None] | None = None
+    """The module's work on its past."""
+
+
+class Rounds:
+    """Polls all accounts until it is told to stop."""
+
+    def __init__(self, app: App, *, interval: float, speed: float = 1.0) -> None:
+        self._app = app
+        self._clock = app.clock
+        self._interval = interval
+        self._bells = SchedulerBells(app.clock, self._rung, speed=speed)
+        self._jobs: dict[str, Job] = {}
+        self._waiting: dict[AccountName, asyncio.Task[None]] = {}
+        self._failing: dict[AccountName, int] = {}
+        self._surveyed: set[AccountName] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then let what is on its way arrive."""
+        try:
+            async with self._bells.running():
+                for name in self._app.accounts:
+                    run = partial(self._account_round, name)
+                    self._add(Job(key=f"account:{name}", account=name, run=run))
+                await stop.wait()
+        finally:
+            await self._end(list(self._tasks()))
+
+    def _tasks(self) -> Iterator[asyncio.Task[None]]:
+        tasks = [task for job in self._jobs.values() for task in (job.task, job.past)]
+        yield from (task for task in (*tasks, *self._waiting.values()) if task is not None)
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # what the rounds are
+
+    async def _account_round(self, name: AccountName) -> float:
+        """Find the account's modules, and give each its job."""
+        await self._survey(name, max_age=0)
+        found = any(job.module for job in self._jobs.values() if job.account == name)
+        return self._clock.monotonic() + (LOOK_AGAIN if found else LOOK_AGAIN_EMPTY)
+
+    async def _module_round(self, name: AccountName, module: ModuleId) -> float:
+        """Poll one module; those of an account share the survey of this round."""
+        account = self._app.accounts[name].account
+        begun = self._clock.monotonic()
+        await self._survey(name, max_age=self._interval / 2)
+        if account.targets(module):
+            await account.poll(module)
+            self._look_into_the_past(self._jobs[_key(name, module)], module)
+        return max(begun, account.surveyed_at) + self._interval
+
+    async def _survey(self, name: AccountName, *, max_age: float) -> None:
+        account = self._app.accounts[name].account
+        await self._app.open_doors()
+        try:
+            roster = await account.survey(max_age=max_age)
+        except NotAuthorized:
+            self._wait_for_authorization(name)
+            raise  # its keeper has told
+        except NetafluxError as error:
+            self._account_failed(name, error)
+            raise
+        if failures := self._failing.pop(name, 0):
+            self._app.hub.tell(AccountRecovered(account=name, failures=failures))
+        for module in roster.targets:
+            run = partial(self._module_round, name, module)
+            self._add(Job(key=_key(name, module), account=name, module=module, run=run))
+        self._surveyed.add(name)
+
+    def _account_failed(self, name: AccountName, error: NetafluxError) -> None:
+        """Told once, until it is over."""
+        self._failing[name] = self._failing.get(name, 0) + 1
+        if self._failing[name] == 1:
+            self._app.hub.tell(AccountFailed(account=name, reason=error.message, remedy=error.remedy))
+
+    def _look_into_the_past(self, job: Job, module: ModuleId) -> None:
+        if job.past is None or job.past.done():
+            job.past = asyncio.create_task(self._catch_up(job, module), name=f"past of {job.key}")
+
+    async def _catch_up(self, job: Job, module: ModuleId) -> None:
+        try:
+            await self._app.accounts[job.account].account.catch_up(module)
+        except NetafluxError as error:
+            self._app.hub.tell(PollFailed(module=module, reason=error.message))
+        except Exception:
+            log.exception("past.crashed", module=module)
+
+    # how they are run
+
+    def _add(self, job: Job) -> None:
+        if job.key not in self._jobs:
+            self._jobs[job.key] = job
+            self._ring_at(job, self._clock.monotonic())
+
+    def _ring_at(self, job: Job, when: float) -> None:
+        job.next_at = when
+        self._bells.ring_at(job.key, when)
+
+    def _rung(self, key: str) -> None:
+        job = self._jobs[key]
+        if job.task is None or job.task.done():
+            job.task = asyncio.create_task(self._work(job), name=key)
+
+    async def _work(self, job: Job) -> None:
+        """One round, and the bell for the next."""
+        try:
+            when = await job.run()
+            self._succeeded(job)
+        except NetafluxError as error:
+            when = self._failed(job, error)
+        except Exception as error:
+            log.exception("round.crashed", job=job.key)
+            when = self._failed(job, error)
+        self._ring_at(job, when)
+
+    def _succeeded(self, job: Job) -> None:
+        if job.failures and job.module is not None:
+            self._app.hub.tell(PollRecovered(module=job.module, failures=job.failures))
+        job.failures = 0
+        job.rounds += 1
+
+    def _failed(self, job: Job, error: Exception) -> float:
+        """Tell of it once, until it is over; answers when to try again."""
+        job.failures += 1
+        # what concerns the whole account is told of the account
+        whole = isinstance(error, NotAuthorized) or job.account in self._failing
+        if job.failures == 1 and job.module is not None and not whole:
+            self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
+        return self._clock.monotonic() + min(self._interval, backed_off(job.failures))
+
+    def _wait_for_authorization(self, name: AccountName) -> None:
+        if name not in self._waiting or self._waiting[name].done():
+            work = self._ring_when_authorized(name)
+            self._waiting[name] = asyncio.create_task(work, name=f"authorization of {name}")
+
+    async def _ring_when_authorized(self, name: AccountName) -> None:
+        """As soon as a person has authorized the account again, all of it that has failed is rung."""
+        with suppress(NetafluxError):  # the bells go on ringing, only later
+            await self._app.accounts[name].keeper.wait_authorized()
+            for job in self._jobs.values():
+                if job.failures and job.account == name:
+                    self._ring_at(job, self._clock.monotonic())
+
+    # how they are doing
+
+    def next_poll(self, account: AccountName, module: ModuleId) -> float | None:
+        """Unix seconds of a module's next poll."""
+        job = self._jobs.get(_key(account, module))
+        return None if job is None else self._clock.now() + job.next_at - self._clock.monotonic()
+
+    async def unwell(self) -> list[str]:
+        """What is wrong with the process itself: bells that do not ring, a database that does not answer."""
+        late = self._clock.monotonic() - OVERDUE
+        problems = [
+            f"the bell of {job.key} has not rung"
+            for job in self._jobs.values()
+            if job.next_at < late and (job.task is None or job.task.done())
+        ]
+        try:
+            async with asyncio.timeout(DATABASE_ANSWERS):
+                await self._app.state.database.probe()
+        except TimeoutError:
+            problems.append("the database does not answer")
+        except NetafluxError as error:
+            problems.append(error.message)
+        return problems
+
+    async def unready(self) -> list[str]:
+        """What is missing for the service to be of use."""
+        problems = [
+            f"account {name}: {connected.keeper.suspicion}"
+            for name, connected in self._app.accounts.items()
+            if connected.keeper.needs_person
+        ]
+        waiting = [name for name in self._app.accounts if not self._polled(name)]
+        return problems + [f"account {name}: its first poll is not done yet" for name in waiting]
+
+    def _polled(self, name: AccountName) -> bool:
+        """Whether the account was surveyed, and each module that was found has had its first round."""
+        jobs = [job for job in self._jobs.values() if job.account == name and job.module is not None]
+        return name in self._surveyed and all(job.rounds or job.failures for job in jobs)
+
+    def ring_all(self) -> None:
+        """Ring every bell now."""
+        for job in self._jobs.values():
+            self._ring_at(job, self._clock.monotonic())
+
+    def caught_up(self) -> bool:
+        """Whether every module was polled and no work on the past is under way."""
+        jobs = [job for job in self._jobs.values() if job.module is not None]
+        polled = all(job.next_at > self._clock.monotonic() and not job.failures for job in jobs)
+        return bool(jobs) and polled and all(job.past is None or job.past.done() for job in jobs)
+
+
+def _key(account: AccountName, module: ModuleId) -> str:
+    return f"module:{account}/{module}"

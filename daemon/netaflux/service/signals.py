@@ -1,0 +1,37 @@
+"""A signal asks the daemon to stop; a second one does not ask."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into a request to stop; a second one acts at once.
+
+    asyncio's handler runs in the loop, so a request is only seen when the loop turns; giving the default
+    action back lets an impatient second signal end the process even if the loop is stuck. That is safe: what
+    is on disk is whole after every commit.
+    """
+    loop = asyncio.get_running_loop()
+
+    def requested(number: signal.Signals) -> None:
+        stop.set()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        log.info("stop.requested", signal=number.name)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, requested, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(ValueError, RuntimeError):
+                loop.remove_signal_handler(number)

@@ -1,9 +1,16 @@
 """From settings to open, wired objects: the only place that constructs; closed again in reverse."""
 
+import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +38,8 @@ from netaflux.sources.netatmo import NetatmoSource
 from netaflux.state.open import State, open_state
 from netaflux.status.record import Record
 
+TOKENS_GRACE = 8.0
+"""Real seconds: a service that is told to stop has ten."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -163,7 +172,7 @@ class _Wiring:
         connected = {}
         for name in self.settings.accounts:
             connected[name] = await self._connected(name, devices[name], http, budget)
-            stack.push_async_callback(connected[name].keeper.close)
+            stack.push_async_callback(_closed, connected[name].keeper)
         return connected
 
     async def _connected(
@@ -212,6 +221,16 @@ class _Wiring:
             client_id=netatmo.client_id,
             seed=netatmo.seed(name),
         )
+
+
+async def _closed(keeper: TokenKeeper) -> None:
+    """Let a token POST on its way come to its end, and its pair to the disk, as long as a stop may take.
+
+    What takes longer has its intent on disk: the next start tries the same token again.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(TOKENS_GRACE):
+            await keeper.close()
 
 
 def _limits(limits: LimitsSettings) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:

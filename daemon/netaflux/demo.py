@@ -46,7 +46,8 @@ class Stage:
     served: Served
     app: App
     rounds: Rounds
-    stop: asyncio.Event
+    enough: asyncio.Event
+    """Set when the person has seen enough."""
 
 
 @dataclass(slots=True)
@@ -66,28 +67,40 @@ class Watch:
 
 async def demo(*, live: bool = False, days: float = DAYS) -> AsyncGenerator[Json, None]:
     """Run it; events: `stage`, `progress`, `arrived` (live), then `result` with a line per device."""
-    async with _staged(days, speed=SPEED if live else 1.0) as stage:
+    async with _staged(days, live=live) as stage:
         watch = Watch()
         yield _opening(stage, days)
-        with stage.app.hub.listening(watch), stop_on_signals(stage.stop):
-            work = asyncio.create_task(stage.rounds.run(stage.stop))
+        with stage.app.hub.listening(watch), stop_on_signals(stage.enough):
+            stop = asyncio.Event()
+            work = asyncio.create_task(stage.rounds.run(stop))
             try:
-                async for event in _history(stage, watch, work):
+                async for event in _played(stage, watch, live=live):
                     yield event
-                if live and not stage.stop.is_set():
-                    yield _result(stage)
-                    async for event in _live(stage, watch):
-                        yield event
             finally:
-                stage.stop.set()
+                stop.set()
                 await work
         yield _result(stage)
 
 
+async def _played(stage: Stage, watch: Watch, *, live: bool) -> AsyncIterator[Json]:
+    async for event in _catching_up(stage, watch):
+        yield event
+    if live and not stage.enough.is_set():
+        yield _result(stage)
+        async for event in _live(stage, watch):
+            yield event
+        # what was measured since the last poll is no difference
+        stage.enough.clear()
+        stage.rounds.ring_all()
+        async for event in _catching_up(stage, watch):
+            yield event
+
+
 @asynccontextmanager
-async def _staged(days: float, *, speed: float) -> AsyncIterator[Stage]:
-    clock = RealClock() if speed == 1 else ScaledClock(speed)
-    world = World.of(demo_house(clock.now(), days), netatmo=NetatmoSettings(limits=LIMITS))
+async def _staged(days: float, *, live: bool) -> AsyncIterator[Stage]:
+    clock = ScaledClock(SPEED) if live else RealClock()
+    speed = SPEED if live else 1.0
+    world = World.of(demo_house(clock.now(), days, live=live), netatmo=NetatmoSettings(limits=LIMITS))
     with tempfile.TemporaryDirectory(prefix="netaflux-demo-") as folder:
         async with serve(world, clock) as served:
             text = served.configuration(f"{folder}/state") + CONFIGURED_LIMITS
@@ -113,13 +126,13 @@ def _opening(stage: Stage, days: float) -> Json:
     }
 
 
-async def _history(stage: Stage, watch: Watch, work: asyncio.Task[None]) -> AsyncIterator[Json]:
+async def _catching_up(stage: Stage, watch: Watch) -> AsyncIterator[Json]:
     """Until all that Netatmo holds has arrived."""
     for _ in range(TRIES):
-        while not stage.rounds.caught_up() and not stage.stop.is_set() and not work.done():
+        while not stage.rounds.caught_up() and not stage.enough.is_set():
             await asyncio.sleep(LOOK_EVERY)
             yield {"event": "progress", "cells": watch.rows, "calls": stage.app.record.pages}
-        if work.done() or stage.stop.is_set() or all(report.equal for report in stage.served.compare()):
+        if stage.enough.is_set() or all(report.equal for report in stage.served.compare()):
             return
         stage.rounds.ring_all()
 
@@ -127,7 +140,7 @@ async def _history(stage: Stage, watch: Watch, work: asyncio.Task[None]) -> Asyn
 async def _live(stage: Stage, watch: Watch) -> AsyncIterator[Json]:
     """What arrives from now on, until somebody has seen enough."""
     watch.newest = {}
-    while not stage.stop.is_set():
+    while not stage.enough.is_set():
         await asyncio.sleep(LOOK_EVERY)
         arrived, watch.newest = watch.newest, {}
         for event in arrived.values():

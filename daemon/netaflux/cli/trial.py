@@ -141,7 +141,7 @@ async def _simulate(days: float, netatmo_port: int, fluxtream_port: int, speed: 
         sys.stdout.flush()
 
     clock = RealClock() if speed == 1 else ScaledClock(speed)
-    world = demo_world(clock.now(), days)
+    world = demo_world(clock.now(), days, live=True)
     try:
         await serve_forever(world, clock, announce, netatmo_port=netatmo_port, fluxtream_port=fluxtream_port)
     except OSError as error:

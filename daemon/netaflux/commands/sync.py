@@ -102,6 +102,7 @@ class Run:
 async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Bring what is lacking to the destinations, once. See the module's text."""
     request = _read(asked)
+    app.settings.require_work()
     _check(app, request)
     if request.dry_run:
         async for event in _planned(app, request):

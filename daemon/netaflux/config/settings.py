@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from netaflux.core.devices import Device
+from netaflux.core.errors import ConfigError
 from netaflux.core.events import Level
 from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName
 from netaflux.core.settings import LABEL, NAME, LogForm, Part
@@ -122,6 +123,19 @@ class Settings(BaseSettings):
         named = [device.account for device in self.devices]
         seeded = [DEFAULT_ACCOUNT] if self.netatmo.refresh_token else []
         return tuple(dict.fromkeys((*seeded, *named, *self.netatmo.accounts))) or (DEFAULT_ACCOUNT,)
+
+    def require_work(self) -> None:
+        """Raise ConfigError where there is nothing to mirror, or nowhere to."""
+        if not self.devices:
+            raise ConfigError(
+                "the configuration names no device",
+                advice="`netaflux devices --toml` prints [[devices]] blocks to paste into it.",
+            )
+        if not self.destinations:
+            raise ConfigError(
+                "the configuration names no destination",
+                advice="Add [destinations.fluxtream] with url, username and password.",
+            )
 
     def mirrored(self) -> tuple[Device, ...]:
         """The devices as the plan knows them, each with all of its destinations."""

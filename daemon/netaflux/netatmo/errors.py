@@ -26,7 +26,6 @@ Envelope = Mapping[str, object]
 OK = 200
 _TOO_MANY = 429
 _NOT_FOUND = 404
-_SERVER_ERRORS = 500
 _LONGEST_TEXT = 200
 
 _EVERY_REFUSAL = frozenset(range(400, 500)) | {OK}
@@ -93,7 +92,7 @@ def _printable(text: str) -> str:
 
 
 def _kind(status: int, code: int | None) -> type[NetatmoError]:
-    if status >= _SERVER_ERRORS or status not in _EVERY_REFUSAL:
+    if status not in _EVERY_REFUSAL:
         return UpstreamFault
     for kind, statuses, codes in _MEANINGS:
         if status in statuses and code in codes:

@@ -24,6 +24,7 @@ async def run_daemon(loaded: Loaded) -> None:
     logs.configure(settings.log.level, settings.log.format, secrets=secret_texts(settings))
     for warning in loaded.warnings:
         log.warning("configuration.doubted", reason=warning)
+    settings.require_work()
     path = socket_path(settings, os.environ)
     stop = asyncio.Event()
     async with open_app(loaded) as app:

@@ -49,11 +49,11 @@ def put_aside(connection: sqlite3.Connection, rows: Iterable[SetAside], now: flo
     )
 
 
-def take_back(connection: sqlite3.Connection, places: Iterable[Place], times: Sequence[int]) -> None:
+def take_back(connection: sqlite3.Connection, devices: Iterable[DeviceName], times: Sequence[int]) -> None:
     """Forget that these rows were refused: they have changed, and will be sent again."""
     connection.executemany(
-        "DELETE FROM rows_aside WHERE destination = ? AND device = ? AND time = ?",
-        [(*place, time) for place in set(places) for time in times],
+        "DELETE FROM rows_aside WHERE device = ? AND time = ?",
+        [(device, time) for device in devices for time in times],
     )
 
 

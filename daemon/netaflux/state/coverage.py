@@ -160,7 +160,7 @@ def _admit(
     cuts = [cut for device in devices for cut in _cut(connection, device, news)] if news else []
     _write(connection, cuts)
     late = sorted({time for cut in cuts for time in news if time in cut.before})
-    take_back(connection, {(cut.series.destination, cut.series.device) for cut in cuts}, late)
+    take_back(connection, devices, news)
     return _Effect(extent, cuts, Admitted(news, late))
 
 

@@ -69,7 +69,8 @@ class StoredTokens:
 
     def _committed(self, account: AccountName, saved: Saved) -> None:
         self._note(account, saved)
-        if account in self._spared:
+        # a newer record may have gone to the spare file meanwhile
+        if account in self._spared and self._saved[account] is saved:
             remove_spare(self._directory, account)
             self._spared.discard(account)
 
@@ -100,7 +101,7 @@ def _write(connection: sqlite3.Connection, account: AccountName, saved: Saved, n
         "INSERT INTO accounts (name, serial, record, saved_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE"
         " SET serial = excluded.serial, record = excluded.record, saved_at = excluded.saved_at"
-        " WHERE excluded.serial > serial",  # never an older record over a newer one
+        " WHERE excluded.serial > serial",  # a spare file's record may come after a newer one
         (account, saved.serial, saved.text, now),
     )
 

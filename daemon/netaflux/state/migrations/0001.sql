@@ -62,7 +62,7 @@ CREATE TABLE rows_aside (
     "values"    TEXT NOT NULL,     -- JSON list, as `channels`
     reason      TEXT NOT NULL,     -- what the destination said
     refused_at  REAL NOT NULL,
-    PRIMARY KEY (destination, device, time, channels)
+    PRIMARY KEY (device, time, destination, channels)
 ) WITHOUT ROWID;
 
 CREATE TABLE probe (

@@ -109,6 +109,12 @@ def test_no_module_is_told_the_time_of_another() -> None:
     assert [module.newest for module in modules("lost")] == [None, None, 1763719046]
 
 
+def test_a_module_without_values_is_not_told_its_station_s() -> None:
+    envelope = one_station(dashboard_data={"time_utc": NOW}, modules=[{"_id": "02:00:00:00:00:02"}])
+
+    assert [module.newest for module in survey_of(envelope, ANNE).modules] == [NOW, None]
+
+
 def test_a_favourite_without_any_name_is_known_by_its_address() -> None:
     base, outdoor = modules("favourite")
 

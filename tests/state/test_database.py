@@ -39,13 +39,10 @@ import asyncio, sys
 from pathlib import Path
 from netaflux.state.database import Database
 
-async def forget():
-    opened = Database.open(Path(sys.argv[1]))
-    await opened.__aenter__()
-    print("open", flush=True)
-    return opened
-
-kept = asyncio.run(forget())
+loop = asyncio.new_event_loop()  # asyncio.run would close what is open
+opened = Database.open(Path(sys.argv[1]))
+loop.run_until_complete(loop.run_until_complete(opened.__aenter__()).probe())
+print("opened", flush=True)
 """
 
 
@@ -198,17 +195,22 @@ async def test_a_transaction_that_sqlite_gave_up_fails_all_that_shared_it(databa
     assert await database.run(scopes) == set()
 
 
-async def test_a_work_whose_wait_is_cancelled_is_done_all_the_same(database: Database) -> None:
+async def test_a_work_whose_wait_is_cancelled_is_done_all_the_same(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     mirror: list[str] = []
     async with at_a_standstill(database) as tasks:
         waiting = asyncio.ensure_future(database.run(partial(put, scope="app"), then=mirror.append))
+        neighbour = asyncio.ensure_future(database.run(partial(put, scope="neighbour")))
         await asyncio.sleep(0)
         waiting.cancel()
-    await asyncio.wait([*tasks, waiting])
+    await asyncio.wait([*tasks, waiting, neighbour])
 
     assert waiting.cancelled()
-    assert await database.run(scopes) == {"app"}
+    assert neighbour.result() == "neighbour"
+    assert await database.run(scopes) == {"app", "neighbour"}
     assert mirror == ["app"]
+    assert caplog.records == []
 
 
 async def test_the_mirror_is_told_in_the_order_of_the_commits_before_the_wait_ends(
@@ -257,7 +259,7 @@ async def test_closing_moves_the_log_into_the_file(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-async def test_closing_that_is_cancelled_still_finishes(path: Path) -> None:
+async def test_closing_that_is_cancelled_still_finishes(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Or the lock would be free, for another process, before the last commit."""
     waiting: list[asyncio.Task[str]] = []
 
@@ -273,6 +275,7 @@ async def test_closing_that_is_cancelled_still_finishes(path: Path) -> None:
     assert task.cancelled()
     assert list(path.parent.iterdir()) == [path]
     assert await waiting[0] == "app"
+    assert caplog.records == []
 
 
 async def test_a_closed_database_says_so(path: Path) -> None:
@@ -322,7 +325,10 @@ async def test_a_probe_fails_where_the_disk_does(database: Database) -> None:
 
 def test_a_process_that_forgets_to_close_still_ends(path: Path) -> None:
     with another_process(FORGETFUL, path) as process:
-        assert process.wait(timeout=20) == 0
+        said, _ = process.communicate(timeout=20)
+
+    assert said == "opened\n"
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("acknowledged", [1, 60, 333])

@@ -176,14 +176,14 @@ async def test_a_binding_comes_back_as_it_was(directory: Path, clock: StillClock
 
 async def test_a_new_binding_closes_the_old_one_which_is_kept(directory: Path, clock: StillClock) -> None:
     async with open_state(directory, clock) as state:
-        await state.bindings.bind(BINDING)
-        clock.time += 60
-        await state.bindings.bind(NEW_MODULE)
+        for moment, binding in ((1.0, BINDING), (2.0, NEW_MODULE), (3.0, BINDING)):
+            clock.time = moment
+            await state.bindings.bind(binding)
         history = await state.database.run(bindings)
 
-    assert history == [(MODULE, clock.time - 60, clock.time), (NEW_MODULE.module, clock.time, None)]
+    assert history == [(MODULE, 1.0, 2.0), (NEW_MODULE.module, 2.0, 3.0), (MODULE, 3.0, None)]
     async with open_state(directory, clock) as state:
-        assert state.bindings.binding(BASEMENT) == NEW_MODULE
+        assert state.bindings.binding(BASEMENT) == BINDING
 
 
 def bindings(connection: sqlite3.Connection) -> list[tuple[str, float, float | None]]:

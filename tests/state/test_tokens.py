@@ -1,7 +1,9 @@
+import asyncio
 import json
 import os
 import sqlite3
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from structlog.testing import capture_logs
 from netaflux.core.errors import StateError
 from netaflux.core.model import AccountName
 from netaflux.core.tokens import Intent, TokenPair, TokenRecord
+from netaflux.state.database import Database, Work
 from netaflux.state.open import State, open_state
+from netaflux.state.tokens import StoredTokens
 from tests.state.samples import StillClock, largest_file, mode
 
 ANNE = AccountName("default")
@@ -142,6 +146,62 @@ async def test_a_spare_file_goes_with_the_next_save_that_succeeds(state: State, 
 
     assert await state.database.run(kept) == {ANNE: "r2"}
     assert spares(directory) == []
+
+
+class Gated:
+    """A database whose next work waits at a gate."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.gate: asyncio.Event | None = None
+
+    async def run(self, work: Work[object], *, then: Callable[[object], None] | None = None) -> object:
+        if self.gate is not None:
+            await self.gate.wait()
+        return await self.database.run(work, then=then)
+
+
+@pytest.mark.parametrize("newer", [record("r2"), bulky("r2")])
+async def test_a_spare_file_that_is_adopted_late_does_not_harm_a_newer_record(
+    directory: Path, state: State, clock: StillClock, newer: TokenRecord
+) -> None:
+    """Wherever that has gone meanwhile: into the database, or into the spare file."""
+    gated = Gated(state.database)
+    tokens = await StoredTokens.open(gated, directory, clock)  # type: ignore[arg-type] # with a gate
+    await tokens.save(ANNE, record("r0"))
+    with largest_file((directory / "netaflux.db-wal").stat().st_size):
+        await tokens.save(ANNE, record("r1"))
+    await state.database.run(no_page_more)
+
+    gated.gate = gate = asyncio.Event()
+    adopting = asyncio.ensure_future(tokens.load(ANNE))
+    await asyncio.sleep(0)
+    gated.gate = None
+    await tokens.save(ANNE, newer)
+    gate.set()
+
+    assert await adopting == newer
+    fresh = await StoredTokens.open(state.database, directory, clock)
+    assert await fresh.load(ANNE) == newer
+
+
+async def test_a_spare_file_is_on_the_disk_before_it_counts(
+    directory: Path, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its content first, then its name in the directory: a power cut may come at any moment."""
+    synced: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", fsync)
+    await state.database.run(no_page_more)
+    await state.tokens.save(ANNE, bulky("r1"))
+
+    (spare,) = spares(directory)
+    assert synced == [spare.with_suffix(".tmp").name, directory.name]
 
 
 async def test_the_newer_of_two_spares_counts(directory: Path, clock: StillClock) -> None:

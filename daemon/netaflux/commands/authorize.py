@@ -37,7 +37,7 @@ async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     request = _read(asked)
     if request.account not in app.accounts:
         known = near_or_all(request.account, list(app.accounts))
-        raise UsageError(f'no account "{request.account}" in the configuration; {known}')
+        raise UsageError(f"no account `{request.account}` in the configuration{known}")
     keeper = app.accounts[request.account].keeper
     if request.refresh_token is not None:
         await keeper.adopt_refresh(request.refresh_token.get_secret_value())

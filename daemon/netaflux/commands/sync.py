@@ -6,21 +6,17 @@ Events: `progress` (rows, pages, and devices done so far), `plan` (dry run), the
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from pydantic import ValidationError
 
 from netaflux.app import App, Connected
+from netaflux.commands.sync_run import Left, Run, look_for_lacking, result
 from netaflux.commands.words import Json, iso, near_or_all
 from netaflux.core.devices import Target
-from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
-from netaflux.core.events import BatchDelivered, Event, PageFetched, RowRefused
-from netaflux.core.model import DestinationName, DeviceName, ModuleId, Number, Window
-from netaflux.core.rows import derive
+from netaflux.core.errors import NetafluxError, UsageError
+from netaflux.core.model import DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
 from netaflux.core.since import Since, read_since
-from netaflux.core.spans import Spans
 from netaflux.flow.account import Roster
 
 PROGRESS_EVERY = 0.2
@@ -35,68 +31,6 @@ class SyncRequest(Part):
     until: str | None = None
     again: bool = False
     dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one device got at one destination in this run."""
-
-    rows: int = 0
-    first: int | None = None
-    last: int | None = None
-
-    def add(self, event: BatchDelivered) -> None:
-        """Count an acknowledged batch."""
-        self.rows += event.rows
-        self.first = event.first if self.first is None else min(self.first, event.first)
-        self.last = event.last if self.last is None else max(self.last, event.last)
-
-
-@dataclass(slots=True)
-class Left:
-    """Something that did not come to rest, and why."""
-
-    what: str
-    reason: str
-    remedy: str = ""
-    exit_code: int = 75
-
-    def to_json(self) -> Json:
-        """As `sync --json` shows it."""
-        return {"what": self.what, "reason": self.reason, "remedy": self.remedy}
-
-
-@dataclass(slots=True)
-class Run:
-    """One run of `sync`: an observer of it, too."""
-
-    tallies: dict[tuple[DeviceName, DestinationName], Tally] = field(default_factory=dict)
-    left: list[Left] = field(default_factory=list)
-    pages: int = 0
-    modules_done: int = 0
-    modules: int = 0
-
-    def tell(self, event: Event) -> None:
-        """Count."""
-        match event:
-            case PageFetched():
-                self.pages += 1
-            case BatchDelivered():
-                self.tallies.setdefault((event.device, event.destination), Tally()).add(event)
-            case RowRefused():
-                what = f"{event.device} at {event.destination}: the row of {iso(event.time)}"
-                self.left.append(Left(what, event.reason))
-
-    def progress(self) -> Json:
-        """How far it is."""
-        rows = sum(tally.rows for tally in self.tallies.values())
-        return {
-            "event": "progress",
-            "rows": rows,
-            "pages": self.pages,
-            "modules_done": self.modules_done,
-            "modules": self.modules,
-        }
 
 
 async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
@@ -119,7 +53,20 @@ async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
     yield run.progress()
-    yield await _result(app, request, run)
+    targets = _all_targets(app, request)
+    if not run.left and _span_is_open(request):
+        look_for_lacking(app, targets, run)
+    yield await result(app, targets, run)
+
+
+def _span_is_open(request: SyncRequest) -> bool:
+    return request.since is None and request.until is None
+
+
+def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
+    rosters = [connected.account.roster for connected in app.accounts.values()]
+    targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
+    return sorted(_chosen(targets, request), key=lambda target: target.device)
 
 
 def _read(asked: Json) -> SyncRequest:
@@ -133,7 +80,7 @@ def _check(app: App, request: SyncRequest) -> None:
     names = [device.name for connected in app.accounts.values() for device in connected.account.devices]
     for name in request.devices:
         if name not in names:
-            raise UsageError(f'no device "{name}" in the configuration; {near_or_all(name, names)}')
+            raise UsageError(f"no device `{name}` in the configuration{near_or_all(name, names)}")
     for option, text in (("--since", request.since), ("--until", request.until)):
         if text is not None:
             _since(option, text)
@@ -215,7 +162,7 @@ async def _module(
 
 def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window | None:
     """What --since and --until mean for a module, in its station's zone; None where no span is named."""
-    if request.since is None and request.until is None and not request.again:
+    if _span_is_open(request) and not request.again:
         return None
     module, now = targets[0].module, app.clock.now()
     begin = min(target.begin for target in targets)
@@ -263,69 +210,3 @@ def _plan_of(
             for errand in errands
         ],
     }
-
-
-async def _result(app: App, request: SyncRequest, run: Run) -> Json:
-    _look_for_lacking(app, request, run)
-    rows = [
-        await _line(app, target, door_name, run)
-        for target in _all_targets(app, request)
-        for door_name in target.destinations
-    ]
-    codes = {left.exit_code for left in run.left}
-    return {
-        "event": "result",
-        "devices": rows,
-        "left": [left.to_json() for left in run.left],
-        "calls": run.pages,
-        "exit_code": 0 if not codes else NotAuthorized.exit_code if codes == {77} else _worst(codes),
-    }
-
-
-def _worst(codes: set[int]) -> int:
-    return UsageError.exit_code if codes == {UsageError.exit_code} else 75
-
-
-def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
-    rosters = [connected.account.roster for connected in app.accounts.values()]
-    targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
-    return sorted(_chosen(targets, request), key=lambda target: target.device)
-
-
-def _look_for_lacking(app: App, request: SyncRequest, run: Run) -> None:
-    """What an open destination still lacks, though nothing has failed: another run has it in hand."""
-    if request.since is not None or request.until is not None or run.left:
-        return
-    for target in _all_targets(app, request):
-        newest = app.state.coverage.newest(target.module.id)
-        lacking = app.courier.lacking([target]) & Spans((0, -1 if newest is None else newest))
-        if lacking:
-            begin, _ = next(iter(lacking))
-            run.left.append(Left(target.device, f"rows from {iso(begin)} on are not delivered yet"))
-
-
-async def _line(app: App, target: Target, destination: DestinationName, run: Run) -> Json:
-    tally = run.tallies.get((target.device, destination), Tally())
-    newest = await _newest(app, target)
-    return {
-        "device": target.device,
-        "destination": destination,
-        "module": target.module.id,
-        "rows": tally.rows,
-        "from": tally.first,
-        "to": tally.last,
-        "newest": newest,
-    }
-
-
-async def _newest(app: App, target: Target) -> dict[str, Any] | None:
-    """The newest row that was ever read of the module, as this device's channels."""
-    found = await app.state.coverage.newest_row(target.module.id)
-    if found is None:
-        return None
-    measures, row = found
-    values: dict[str, Number | None] = {}
-    for derived in derive([row], measures, target.channels):
-        names = [channel.name for channel in target.channels]
-        values = dict(zip(names, derived.values, strict=True))
-    return {"time": row.time, **values}

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
+
+from netaflux.core.near import did_you_mean
 
 Json = dict[str, Any]
 """One event of a command, or its request: plain data, the same over the socket."""
@@ -15,7 +16,7 @@ def iso(time: float | None) -> str | None:
 
 
 def near_or_all(name: str, known: Sequence[str]) -> str:
-    """What may have been meant, else what there is."""
-    if near := get_close_matches(name, known, n=3):
-        return f"did you mean {' or '.join(near)}?"
-    return f"there is {', '.join(known)}" if known else "there is none"
+    """The end of an error's sentence: what may have been meant, else what there is."""
+    if meant := did_you_mean(name, known):
+        return meant
+    return f"; there is {', '.join(f'`{one}`' for one in known)}" if known else "; there is none"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from netaflux.core.channels import Catalogue, Channel
 from netaflux.core.model import (
@@ -16,6 +15,7 @@ from netaflux.core.model import (
     ModuleId,
     Series,
 )
+from netaflux.core.near import did_you_mean
 from netaflux.core.since import Since
 from netaflux.core.spans import FOREVER, Spans
 
@@ -81,12 +81,6 @@ def find(text: str, modules: Iterable[Module]) -> Sequence[Module]:
     return by_id or exact or folded
 
 
-def near_titles(text: str, modules: Iterable[Module]) -> Sequence[str]:
-    """Titles that may have been meant."""
-    titles = [title for module in modules for title in module.titles]
-    return get_close_matches(text, titles, n=3)
-
-
 def identify(device: Device, modules: Sequence[Module], binding: Binding | None) -> Module | Missing:
     """The module that the device mirrors now.
 
@@ -105,11 +99,9 @@ def identify(device: Device, modules: Sequence[Module], binding: Binding | None)
 def _why_not(text: str, found: Sequence[Module], modules: Sequence[Module]) -> str:
     if found:
         ids = " and ".join(module.id for module in found)
-        return f'"{text}" means several modules: {ids}; configure the MAC address instead'
-    near = near_titles(text, modules)
-    quoted = " or ".join(f'"{title}"' for title in near)
-    meant = f"; did you mean {quoted}?" if near else ""
-    return f'no module "{text}" in this account{meant} (`netaflux devices` lists them)'
+        return f"`{text}` means several modules: {ids}; configure the MAC address instead"
+    meant = did_you_mean(text, [title for module in modules for title in module.titles])
+    return f"no module `{text}` in this account{meant} (`netaflux devices` lists them)"
 
 
 def bind(

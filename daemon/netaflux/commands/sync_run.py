@@ -1,0 +1,132 @@
+"""What one run of `sync` came to: counted while it goes, told at its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from netaflux.app import App
+from netaflux.commands.words import Json, iso
+from netaflux.core.devices import Target
+from netaflux.core.errors import NotAuthorized, UsageError
+from netaflux.core.events import BatchDelivered, Event, PageFetched, RowRefused
+from netaflux.core.model import DestinationName, DeviceName
+from netaflux.core.rows import derive
+from netaflux.core.spans import Spans
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one device got at one destination in this run."""
+
+    rows: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def add(self, event: BatchDelivered) -> None:
+        """Count an acknowledged batch."""
+        self.rows += event.rows
+        self.first = event.first if self.first is None else min(self.first, event.first)
+        self.last = event.last if self.last is None else max(self.last, event.last)
+
+
+@dataclass(slots=True)
+class Left:
+    """Something that did not come to rest, and why."""
+
+    what: str
+    reason: str
+    remedy: str = ""
+    exit_code: int = 75
+
+    def to_json(self) -> Json:
+        """As `sync --json` shows it."""
+        return {"what": self.what, "reason": self.reason, "remedy": self.remedy}
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of `sync`: an observer of it, too."""
+
+    tallies: dict[tuple[DeviceName, DestinationName], Tally] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+    pages: int = 0
+    modules_done: int = 0
+    modules: int = 0
+
+    def tell(self, event: Event) -> None:
+        """Count."""
+        match event:
+            case PageFetched():
+                self.pages += 1
+            case BatchDelivered():
+                self.tallies.setdefault((event.device, event.destination), Tally()).add(event)
+            case RowRefused():
+                what = f"{event.device} at {event.destination}: the row of {iso(event.time)}"
+                self.left.append(Left(what, event.reason))
+
+    def progress(self) -> Json:
+        """How far it is."""
+        rows = sum(tally.rows for tally in self.tallies.values())
+        return {
+            "event": "progress",
+            "rows": rows,
+            "pages": self.pages,
+            "modules_done": self.modules_done,
+            "modules": self.modules,
+        }
+
+
+async def result(app: App, targets: Sequence[Target], run: Run) -> Json:
+    """The last event: a line for each device at each destination, and what is left."""
+    lines = [
+        await _line(app, target, destination, run)
+        for target in targets
+        for destination in target.destinations
+    ]
+    return {
+        "event": "result",
+        "devices": lines,
+        "left": [left.to_json() for left in run.left],
+        "calls": run.pages,
+        "exit_code": _exit_code({left.exit_code for left in run.left}),
+    }
+
+
+def _exit_code(codes: set[int]) -> int:
+    """0 when all is done; the one reason where there is but one that a person can mend; else: try later."""
+    mendable = {NotAuthorized.exit_code, UsageError.exit_code}
+    return 0 if not codes else next(iter(codes)) if len(codes) == 1 and codes <= mendable else 75
+
+
+def look_for_lacking(app: App, targets: Sequence[Target], run: Run) -> None:
+    """Note what an open destination still lacks though nothing has failed: another run has it in hand."""
+    for target in targets:
+        newest = app.state.coverage.newest(target.module.id)
+        lacking = app.courier.lacking([target]) & Spans((0, -1 if newest is None else newest))
+        if lacking:
+            begin, _ = next(iter(lacking))
+            run.left.append(Left(target.device, f"rows from {iso(begin)} on are not delivered yet"))
+
+
+async def _line(app: App, target: Target, destination: DestinationName, run: Run) -> Json:
+    tally = run.tallies.get((target.device, destination), Tally())
+    newest = await _newest(app, target)
+    return {
+        "device": target.device,
+        "destination": destination,
+        "module": target.module.id,
+        "rows": tally.rows,
+        "from": tally.first,
+        "to": tally.last,
+        "newest": newest,
+    }
+
+
+async def _newest(app: App, target: Target) -> Json | None:
+    """The newest row that was ever read of the module, as this device's channels."""
+    found = await app.state.coverage.newest_row(target.module.id)
+    if found is None:
+        return None
+    measures, row = found
+    (derived,) = derive([row], measures, target.channels)
+    names = [channel.name for channel in target.channels]
+    return {"time": row.time, **dict(zip(names, derived.values, strict=True))}

@@ -1,0 +1,122 @@
+"""`sync` moves every row, each once, none wrong, with as few calls as there are pages."""
+
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from netaflux.simulator import House, Reading, World, estate
+from tests.e2e.household import NOW, Household, household, roomy
+from tests.e2e.houses import BASE, PORCH, STEP, house_of, module_of, silent
+
+DateEnd = Literal["included", "excluded"]
+
+
+def rows_of(home: Household, module: str) -> int:
+    return len(home.served.house.rows(module, 0, NOW + 1, NOW))
+
+
+async def test_every_row_of_five_modules_and_thirty_days_arrives_once_and_then_no_more(tmp_path: Path) -> None:
+    async with household(World.of(estate(NOW, days=30), netatmo=roomy()), tmp_path) as home:
+        home.mirror_all()
+
+        first = await home.sync()
+
+        assert (first["exit_code"], first["left"]) == (0, [])
+        assert home.differences() == []
+        for line in first["devices"]:
+            assert line["rows"] == rows_of(home, line["module"])
+            assert home.calls(line["module"]) <= ceil(line["rows"] / 1024) + 1
+
+        uploads, calls = len(home.served.fluxtream.uploads), home.calls()
+        second = await home.sync()
+
+        assert (second["exit_code"], second["left"]) == (0, [])
+        assert [line["rows"] for line in second["devices"]] == [0] * 5
+        assert len(home.served.fluxtream.uploads) == uploads
+        assert home.calls() <= calls + 5
+
+
+# A survey that tells the newest row lets the live end begin an hour before it, which is 13 rows; the pages of
+# the past then hold the others. Without it all pages are of one piece.
+@pytest.mark.parametrize("date_end", ["included", "excluded"])
+@pytest.mark.parametrize(("told", "apart"), [(True, 13), (False, 0)])
+@pytest.mark.parametrize("paged", [1023, 1024, 1025, 2048])
+async def test_no_row_is_lost_where_pages_end(
+    tmp_path: Path, paged: int, told: bool, apart: int, date_end: DateEnd
+) -> None:
+    rows = paged + apart
+    world = World.of(
+        house_of(module_of(rows, NOW, dashboard=told)), netatmo=roomy(reading=Reading(date_end=date_end))
+    )
+    async with household(world, tmp_path) as home:
+        home.mirror_all(channels=["Temp_C", "RH"])
+
+        result = await home.sync()
+
+        assert result["exit_code"] == 0
+        assert home.differences() == []
+        assert [line["rows"] for line in result["devices"]] == [rows]
+        assert home.calls() <= ceil(rows / 1024) + 1
+
+
+@pytest.mark.parametrize("date_end", ["included", "excluded"])
+@pytest.mark.parametrize("back", [1200, 20 * 86400], ids=["now", "in the past"])
+async def test_rows_on_demand_may_overfill_any_window(tmp_path: Path, back: int, date_end: DateEnd) -> None:
+    """One a second for twenty minutes, beside the usual ones: as long as a person keeps asking."""
+    crowd = tuple(range(NOW - back, NOW - back + 1200))
+    world = World.of(
+        house_of(module_of(30 * 288, NOW, extras=crowd)), netatmo=roomy(reading=Reading(date_end=date_end))
+    )
+    async with household(world, tmp_path) as home:
+        home.mirror_all(channels=["Temp_C"])
+
+        await home.sync()
+
+        assert home.differences() == []
+
+
+@pytest.mark.parametrize("date_end", ["included", "excluded"])
+async def test_gaps_of_weeks_cost_no_call(tmp_path: Path, date_end: DateEnd) -> None:
+    """An hour of rows, a month of silence, an hour of rows."""
+    hour = tuple(range(NOW - 30 * 86400, NOW - 30 * 86400 + 3600, STEP))
+    house = house_of(silent(NOW), module_of(12, NOW, kind="NAModule1", set_up=NOW - 3700, extras=hour))
+    async with household(
+        World.of(house, netatmo=roomy(reading=Reading(date_end=date_end))), tmp_path
+    ) as home:
+        home.devices = [{"name": "Netatmo_Porch", "module": PORCH, "since": "60d"}]
+
+        await home.sync()
+
+        assert home.differences() == []
+        assert home.calls(PORCH) <= 2
+
+
+async def test_both_shapes_of_answers_bring_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for, some answers come by time and not in segments."""
+    monkeypatch.setattr(
+        "netaflux.simulator.measures._segments", lambda cells: {str(time): values for time, values in cells}
+    )
+    async with household(World.of(house_of(module_of(1500, NOW)), netatmo=roomy()), tmp_path) as home:
+        home.mirror_all()
+
+        result = await home.sync()
+
+        assert home.differences() == []
+        assert [line["rows"] for line in result["devices"]] == [1500]
+
+
+@pytest.mark.parametrize(
+    "house",
+    [House(), house_of(silent(NOW))],
+    ids=["no station", "no row yet"],
+)
+async def test_where_there_is_nothing_nothing_arrives(tmp_path: Path, house: House) -> None:
+    async with household(World.of(house, netatmo=roomy()), tmp_path) as home:
+        home.devices = [{"name": "Netatmo_Basement", "module": BASE}]
+
+        result = await home.sync()
+
+        assert result["exit_code"] == (0 if house.stations else 75)
+        assert home.served.fluxtream.uploads == home.served.fluxtream.uploads.copy().__class__()

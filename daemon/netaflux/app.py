@@ -19,6 +19,7 @@ from netaflux.config import Loaded, Settings, state_dir
 from netaflux.core.budget import Limit
 from netaflux.core.channels import Catalogue, OwnChannel
 from netaflux.core.devices import Device
+from netaflux.core.errors import StateError
 from netaflux.core.events import Event
 from netaflux.core.model import AccountName, DestinationName
 from netaflux.core.ports import Clock, Observer, Source
@@ -120,7 +121,7 @@ async def open_app(loaded: Loaded, *, clock: Clock | None = None) -> AsyncIterat
             name: Door(each, identities=state.destinations, clock=clock, observer=hub)
             for name, each in destinations.items()
         }
-        courier = Courier(coverage=state.coverage, doors=doors, observer=hub)
+        courier = Courier(coverage=state.coverage, bindings=state.bindings, doors=doors, observer=hub)
         wiring = _Wiring(settings, clock, state, hub, catalogue, courier)
         budget = await stack.enter_async_context(wiring.budget())
         accounts = await wiring.accounts(stack, budget)
@@ -179,7 +180,8 @@ class _Wiring:
         self, name: AccountName, devices: Sequence[Device], http: Http, budget: Budget
     ) -> Connected:
         keeper, gate = self._keeper(name, http), await budget.gate(name)
-        await keeper.load()
+        with suppress(StateError):  # told when it is needed; `authorize` mends a record that is damaged
+            await keeper.load()
         client = NetatmoClient(
             name,
             http=http,

@@ -18,6 +18,8 @@ from netaflux.netatmo.oauth import authorize_url, parse_redirect
 from tests.netatmo.token_world import (
     CLIENT_ID,
     CLIENT_SECRET,
+    PAGE,
+    REDIRECT,
     TokenWorld,
     answering,
     cut,
@@ -28,8 +30,6 @@ from tests.netatmo.token_world import (
 )
 
 PAIR = {"access_token": "5e|a", "refresh_token": "5e|r"}
-PAGE = b"<html><head><title>503 Service Temporarily Unavailable</title></head></html>"
-REDIRECT = "http://localhost:8977/callback"
 
 
 @pytest.fixture

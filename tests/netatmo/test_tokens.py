@@ -2,7 +2,6 @@ import asyncio
 import gc
 import traceback
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,44 +9,36 @@ import pytest
 from netaflux.core.errors import (
     NetafluxError,
     NotAuthorized,
-    StateError,
     TokenRejected,
-    Unreachable,
     UpstreamFault,
 )
-from netaflux.core.events import AuthorizationNeeded, AuthorizationRestored, TokensRefreshed
+from netaflux.core.events import TokensRefreshed
 from netaflux.core.grants import (
-    LOST_IN_WINDOW,
     NEVER_AUTHORIZED,
-    OTHER_CLIENT,
     REVOKED,
-    SEED_REFUSED,
-    USED_ELSEWHERE,
 )
 from netaflux.core.tokens import fingerprint
 from netaflux.netatmo.standing import Standing
-from netaflux.netatmo.tokens import TokenKeeper
 from netaflux.state.open import open_state
 from tests.netatmo.token_world import (
     ANNE,
     HOUR,
+    PAGE,
+    REDIRECT,
     THREE_HOURS,
     Mood,
-    RotatingNetatmo,
     TokenWorld,
     answering,
     cut,
-    held,
     json,
-    lost,
+    needed,
     refusing,
+    sending,
     started,
     token_world,
     until,
 )
 
-REDIRECT = "http://localhost:8977/callback"
-PAGE = b"<html><body>503 Service Temporarily Unavailable</body></html>"
 AUTHORIZE = "Run `netaflux authorize --account anne`."
 
 
@@ -63,36 +54,6 @@ async def still() -> AsyncIterator[TokenWorld]:
     """Only the test turns the clock."""
     async with token_world(hurried=False) as world:
         yield world
-
-
-def needed(world: TokenWorld) -> list[str]:
-    """The suspicions that were told."""
-    return [event.suspicion for event in world.told if isinstance(event, AuthorizationNeeded)]
-
-
-async def poll(world: TokenWorld, keeper: TokenKeeper, *, seconds: float, every: float) -> int:
-    """Call now and then, as a worker does that takes failures lightly; the calls that succeeded."""
-    succeeded = 0
-    end = world.clock.monotonic() + seconds
-    while world.clock.monotonic() < end:
-        world.clock.turn(every)
-        try:
-            await world.call(keeper)
-            succeeded += 1
-        except NetafluxError:
-            continue
-    return succeeded
-
-
-async def sending(
-    world: TokenWorld, keeper: TokenKeeper, then: Mood = RotatingNetatmo.granting
-) -> tuple[asyncio.Task[str], asyncio.Event]:
-    """A call whose refresh has arrived at Netatmo, and the event that lets Netatmo answer."""
-    release, arrived = asyncio.Event(), asyncio.Event()
-    world.netatmo.moods.append(held(release, arrived, then))
-    calling = started(world.call(keeper))
-    await arrived.wait()
-    return calling, release
 
 
 # Rotation
@@ -149,6 +110,22 @@ async def test_the_first_calls_of_a_process_refresh_once_too(world: TokenWorld) 
     used = await asyncio.gather(*(world.call(keeper) for _ in range(5)))
 
     assert set(used) == {world.netatmo.access}
+    assert len(world.netatmo.posts) == 1
+
+
+async def test_a_load_that_comes_late_does_not_bring_old_tokens_back(world: TokenWorld) -> None:
+    await (await world.settled()).close()
+    world.clock.turn(THREE_HOURS)
+    keeper = world.keeper()
+    early, late = asyncio.Event(), asyncio.Event()
+    world.store.slow_loads.extend([early, late])
+    calls = [started(world.call(keeper)) for _ in range(2)]
+    await until(lambda: not world.store.slow_loads)
+    early.set()
+    await calls[0]
+    late.set()
+
+    assert await calls[1] == world.netatmo.access
     assert len(world.netatmo.posts) == 1
 
 
@@ -263,6 +240,15 @@ async def test_many_rejections_of_one_token_are_one_refresh(world: TokenWorld) -
     assert len(world.netatmo.posts) == 1
 
 
+async def test_rejections_long_apart_are_no_series(world: TokenWorld) -> None:
+    keeper = await world.settled()
+    for pause in (0, 1200, 60):
+        world.clock.turn(pause)
+        world.netatmo.access = "5e|rotated by a restart of theirs"
+
+        assert await world.persistent_call(keeper) == world.netatmo.access
+
+
 async def test_an_api_that_rejects_all_tokens_does_not_make_us_rotate_on_and_on(world: TokenWorld) -> None:
     keeper = await world.settled()
 
@@ -287,660 +273,6 @@ async def test_a_clock_that_is_set_back_does_not_keep_an_expired_token(world: To
     world.netatmo.access = "5e|expired"
 
     assert await world.persistent_call(keeper) == world.netatmo.access
-
-
-# Outages
-
-
-@pytest.mark.parametrize(
-    "mood",
-    [
-        answering(500, b""),
-        answering(500, json({"error": "invalid_grant"})),
-        answering(503, PAGE, "text/html"),
-        answering(200, b""),
-        answering(200, PAGE, "text/html"),
-        answering(200, json({"access_token": "5e|half"})),
-        answering(200, b'{"access_token": "5e|half", "refre'),
-        answering(403, PAGE, "text/html"),
-        answering(429, b"{}"),
-        cut,
-    ],
-    ids=["500", "500 invalid_grant", "503", "empty", "HTML", "half a pair", "torn", "403", "429", "cut"],
-)
-async def test_an_answer_that_is_none_costs_nothing_but_time(world: TokenWorld, mood: Mood) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    before = world.store.record.pair
-    world.netatmo.mood = mood
-
-    succeeded = await poll(world, keeper, seconds=600, every=1)
-
-    times = [post.at for post in world.netatmo.posts]
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert (succeeded, world.store.record.pair) == (0, before)
-    assert len(times) == 5
-    assert min(gaps) >= 30
-    assert needed(world) == []
-
-    world.netatmo.mood = None
-    world.clock.turn(300)
-    assert await world.call(keeper) == world.netatmo.access
-
-
-async def test_a_server_that_cannot_be_reached_leaves_no_doubt(world: TokenWorld) -> None:
-    await (await world.settled()).close()
-    world.clock.turn(THREE_HOURS)
-    url, world.url = world.url, "http://127.0.0.1:1"
-    with pytest.raises(Unreachable, match="has no access token for 30 s"):
-        await world.call(world.keeper())
-    world.url = url
-
-    assert not world.store.record.doubtful(world.netatmo.refresh)
-    assert await world.call(world.keeper()) == world.netatmo.access
-
-
-async def test_the_old_token_is_lent_as_long_as_it_is_good(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS - 600)
-    world.netatmo.mood = answering(503, PAGE, "text/html")
-
-    assert await poll(world, keeper, seconds=480, every=60) == 8
-    assert len(world.netatmo.posts) >= 3
-
-
-async def test_a_server_that_asks_for_time_gets_it(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = answering(503, PAGE, retry_after="900")
-    await poll(world, keeper, seconds=899, every=1)
-
-    assert len(world.netatmo.posts) == 1
-
-
-async def test_a_server_that_asks_for_a_week_gets_an_hour(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = answering(503, PAGE, retry_after="604800")
-    await poll(world, keeper, seconds=2 * HOUR, every=60)
-
-    assert len(world.netatmo.posts) == 2
-
-
-async def test_an_hour_of_bogus_refusals_ends_without_a_hand(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-
-    assert await poll(world, keeper, seconds=HOUR, every=20) == 0
-    posts = len(world.netatmo.posts)
-    with pytest.raises(UpstreamFault, match="invalid_grant"):
-        await world.call(keeper)
-    world.netatmo.mood = None
-    world.clock.turn(HOUR)
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert posts == 4
-    assert needed(world) == []
-    assert world.store.record.refused_since is None
-
-
-async def test_bogus_refusals_over_restarts_end_without_a_hand(world: TokenWorld) -> None:
-    """Down for two days just after a refusal: the pair is tried again before anything is given up."""
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.moods.append(refusing("invalid_grant"))
-    with pytest.raises(UpstreamFault):
-        await world.call(keeper)
-    await keeper.close()
-    world.clock.turn(48 * HOUR)
-
-    assert await world.call(world.keeper()) == world.netatmo.access
-    assert len(world.netatmo.posts) == 2
-
-
-async def test_lost_answers_and_bogus_refusals_together_have_their_day_too(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = cut
-    await poll(world, keeper, seconds=HOUR, every=20)
-    world.netatmo.mood = refusing("invalid_grant")
-    await poll(world, keeper, seconds=HOUR, every=20)
-    world.netatmo.mood = None
-    world.clock.turn(HOUR)
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert needed(world) == []
-
-
-# When only a person can help
-
-
-async def test_after_a_day_the_previous_token_is_tried_and_a_person_told_once(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    await world.call(keeper)
-    previous = world.netatmo.posts[-1].form["refresh_token"]
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.posts.clear()
-    world.netatmo.mood = refusing("invalid_grant")
-
-    await poll(world, keeper, seconds=72 * HOUR, every=300)
-
-    tokens = [post.form["refresh_token"] for post in world.netatmo.posts]
-    when = [post.at - world.netatmo.posts[0].at for post in world.netatmo.posts]
-    assert needed(world) == [REVOKED]
-    assert tokens.count(previous) == 1
-    assert 24 * HOUR <= when[tokens.index(previous)] <= 26 * HOUR
-    assert set(tokens) == {previous, world.netatmo.refresh}
-    assert len(tokens) <= 80
-    with pytest.raises(NotAuthorized, match="revoked") as caught:
-        await world.call(keeper)
-    assert caught.value.remedy == AUTHORIZE
-    assert keeper.needs_person
-
-
-async def test_an_outage_that_outlasts_all_patience_still_ends_without_a_hand(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-    await poll(world, keeper, seconds=30 * HOUR, every=600)
-    assert needed(world) == [REVOKED]
-    world.netatmo.mood = None
-
-    await keeper.wait_authorized()
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert world.told[-1] == AuthorizationRestored(account=ANNE)
-
-
-async def test_a_restart_tells_a_loss_no_second_time(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-    await poll(world, keeper, seconds=30 * HOUR, every=600)
-    again = world.keeper()
-    with pytest.raises(NotAuthorized, match="revoked"):
-        await world.call(again)
-
-    assert needed(world) == [REVOKED]
-    assert again.state == "unauthorized"
-
-
-async def test_a_pair_that_another_program_used_up_is_suspected_so(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.netatmo.rotate()
-    with pytest.raises(UpstreamFault):
-        await world.persistent_call(keeper)
-    await poll(world, keeper, seconds=30 * HOUR, every=600)
-
-    assert needed(world) == [USED_ELSEWHERE]
-
-
-async def test_a_pair_that_never_worked_is_reported_at_once(world: TokenWorld) -> None:
-    keeper = world.keeper()
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-
-    with pytest.raises(NotAuthorized):
-        await world.call(keeper)
-
-    assert needed(world) == [REVOKED]
-
-
-async def test_one_good_call_makes_a_pair_one_that_has_worked(world: TokenWorld) -> None:
-    keeper = world.keeper()
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    await world.call(keeper)
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-
-    with pytest.raises(UpstreamFault):
-        await world.call(keeper)
-
-    assert needed(world) == []
-
-
-async def test_a_crash_between_answer_and_commit_is_told_for_what_it_is(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    calling, release = await sending(world, keeper)
-    on_disk = world.store.records[ANNE]
-    release.set()
-    await calling
-    world.store.records[ANNE] = on_disk  # as a power cut leaves it: rotated there, not committed here
-    world.told.clear()
-
-    after = world.keeper()
-    with pytest.raises(NotAuthorized, match="lost in the window") as caught:
-        await world.call(after)
-
-    assert caught.value.remedy == AUTHORIZE
-    assert needed(world) == [LOST_IN_WINDOW]
-    assert world.store.record.lost == LOST_IN_WINDOW
-
-
-async def test_a_crash_before_the_post_is_no_loss(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    await keeper.close()
-    record = world.store.record.intending(world.netatmo.refresh, world.clock.now())
-    await world.store.save(ANNE, record)
-    world.clock.turn(THREE_HOURS)
-
-    assert await world.call(world.keeper()) == world.netatmo.access
-    assert world.store.record.crashed == ()
-    assert needed(world) == []
-
-
-async def test_an_answer_that_was_lost_on_the_way_is_suspected_in_the_end(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.moods.append(lost)
-    await poll(world, keeper, seconds=30 * HOUR, every=600)
-
-    assert needed(world) == [LOST_IN_WINDOW]
-
-
-async def test_authorizing_wakes_whoever_waits(still: TokenWorld) -> None:
-    keeper = still.keeper()
-    with pytest.raises(NotAuthorized, match=NEVER_AUTHORIZED):
-        await still.call(keeper)
-    waiting = started(keeper.wait_authorized())
-    await asyncio.sleep(0.01)
-    early = waiting.done()
-
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    await waiting
-
-    assert not early
-    assert await still.call(keeper) == still.netatmo.access
-    assert still.told.names == ["authorization.needed", "tokens.refreshed", "authorization.restored"]
-
-
-async def test_authorizing_recovers_a_lost_account(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.rotate()
-    await poll(world, keeper, seconds=30 * HOUR, every=600)
-    assert keeper.needs_person
-
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert (keeper.needs_person, world.store.record.lost) == (False, None)
-    assert world.told[-1] == AuthorizationRestored(account=ANNE)
-
-
-async def test_authorizing_an_account_that_is_well_restores_nothing(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station", "read_camera"])
-
-    assert world.told.names == ["tokens.refreshed"]
-
-
-@pytest.mark.parametrize(
-    ("mood", "error"),
-    [
-        (refusing("invalid_grant"), NotAuthorized),
-        (refusing("redirect_uri_mismatch"), NotAuthorized),
-        (refusing("invalid_client"), NotAuthorized),
-        (answering(503, PAGE), UpstreamFault),
-        (cut, Unreachable),
-    ],
-)
-async def test_a_failed_authorization_leaves_what_was_there(
-    world: TokenWorld, mood: Mood, error: type[NetafluxError]
-) -> None:
-    keeper = await world.settled()
-    pair = world.store.record.pair
-    for _ in range(2):
-        world.netatmo.moods.append(mood)
-    with pytest.raises(error) as by_code:
-        await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    with pytest.raises(error):
-        await keeper.adopt_refresh("canary-pasted")
-
-    assert by_code.value.remedy
-    assert world.store.record.pair == pair
-    assert await world.call(keeper) == world.netatmo.access
-    assert not world.told
-
-
-async def test_a_pasted_token_is_spent_at_once(world: TokenWorld) -> None:
-    pasted = world.netatmo.refresh
-    keeper = world.keeper(seed=pasted)
-    await keeper.adopt_refresh(pasted)
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_grant")
-    await poll(world, keeper, seconds=HOUR, every=60)
-
-    assert [post.form["refresh_token"] for post in world.netatmo.posts].count(pasted) == 1
-
-
-# The app itself
-
-
-@pytest.mark.parametrize("word", ["invalid_client", "unauthorized_client"])
-async def test_a_wrong_secret_is_a_matter_of_the_configuration(world: TokenWorld, word: str) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing(word)
-    await poll(world, keeper, seconds=HOUR, every=60)
-    with pytest.raises(NotAuthorized, match=word) as caught:
-        await world.call(keeper)
-
-    assert "client_secret" in caught.value.remedy
-    assert len(needed(world)) == 1
-    assert world.store.record.lost is None
-    world.netatmo.mood = None
-    assert await world.call(world.keeper()) == world.netatmo.access
-
-
-async def test_a_wrong_secret_is_told_while_the_token_is_still_lent(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS - 600)
-    world.netatmo.mood = refusing("invalid_client")
-
-    await world.call(keeper)
-
-    assert len(needed(world)) == 1
-    assert keeper.needs_person
-
-
-async def test_a_refusal_of_our_request_is_tried_on_and_said(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.mood = refusing("invalid_request")
-    with pytest.raises(UpstreamFault, match="invalid_request"):
-        await world.call(keeper)
-
-    assert needed(world) == []
-    world.netatmo.mood = None
-    world.clock.turn(300)
-    assert await world.call(keeper) == world.netatmo.access
-
-
-async def test_the_pair_of_another_app_is_kept_but_not_used(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    await keeper.close()
-    pair = world.store.record.pair
-    other = world.keeper(client_id="another")
-    with pytest.raises(NotAuthorized, match=OTHER_CLIENT):
-        await world.call(other)
-
-    assert (world.netatmo.posts, world.store.record.pair) == ([], pair)
-    assert await world.call(world.keeper()) == world.netatmo.access
-
-
-async def test_a_new_app_starts_with_its_seed(world: TokenWorld) -> None:
-    await (await world.settled()).close()
-    world.netatmo.client_id = "another"
-    keeper = world.keeper(client_id="another", seed=world.netatmo.refresh)
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert keeper.pair is not None
-    assert keeper.pair.client_id == "another"
-
-
-# The seed
-
-
-async def test_a_seed_is_tried_once_over_all_restarts(world: TokenWorld) -> None:
-    for _ in range(3):
-        with pytest.raises(NotAuthorized, match=SEED_REFUSED[:40]):
-            await world.call(world.keeper(seed="canary-old"))
-
-    assert len(world.netatmo.posts) == 1
-    assert needed(world) == [SEED_REFUSED]
-
-
-async def test_a_freshly_pasted_seed_is_never_ignored(world: TokenWorld) -> None:
-    with pytest.raises(NotAuthorized):
-        await world.call(world.keeper(seed="canary-old"))
-    keeper = world.keeper(seed=world.netatmo.refresh)
-
-    assert await world.call(keeper) == world.netatmo.access
-    assert world.told[-1] == AuthorizationRestored(account=ANNE)
-
-
-async def test_a_seed_refused_with_the_wrong_app_is_tried_with_the_right_one(world: TokenWorld) -> None:
-    world.netatmo.mood = refusing("invalid_grant")
-    with pytest.raises(NotAuthorized):
-        await world.call(world.keeper(seed=world.netatmo.refresh, client_id="mistyped"))
-    world.netatmo.mood = None
-
-    assert await world.call(world.keeper(seed=world.netatmo.refresh)) == world.netatmo.access
-
-
-async def test_a_seed_without_an_answer_is_tried_again(world: TokenWorld) -> None:
-    seed = world.netatmo.refresh
-    world.netatmo.moods.append(answering(503, PAGE))
-    keeper = world.keeper(seed=seed)
-    with pytest.raises(UpstreamFault):
-        await world.call(keeper)
-    world.clock.turn(30)
-
-    assert await world.call(keeper) == world.netatmo.access
-
-
-async def test_a_seed_is_left_alone_while_the_pair_works(world: TokenWorld) -> None:
-    keeper = await world.settled(seed="canary-unused")
-    world.clock.turn(THREE_HOURS)
-    await world.call(keeper)
-
-    assert "canary-unused" not in [post.form["refresh_token"] for post in world.netatmo.posts]
-
-
-async def test_a_fresh_seed_replaces_a_refused_pair_at_once(world: TokenWorld) -> None:
-    await (await world.settled()).close()
-    world.clock.turn(THREE_HOURS)
-    world.netatmo.rotate()
-    keeper = world.keeper(seed=world.netatmo.refresh)
-
-    assert await world.call(keeper) == world.netatmo.access
-    times = [post.at for post in world.netatmo.posts]
-    assert len(times) == 2
-    assert times[1] - times[0] == 30
-    assert needed(world) == []
-
-
-async def test_two_posts_are_half_a_minute_apart(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    await still.call(keeper)
-    adopting = started(keeper.adopt_code("canary-code", REDIRECT, ["read_station"]))
-    await until(lambda: still.clock.sleepers)
-    still.clock.turn(29)
-    await asyncio.sleep(0.01)
-    early = len(still.netatmo.posts)
-    still.clock.turn(1)
-    await adopting
-
-    assert (early, len(still.netatmo.posts)) == (1, 2)
-
-
-# The disk
-
-
-async def test_no_token_is_spent_when_the_intent_cannot_be_saved(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.store.broken = 3
-    with pytest.raises(StateError, match="disk is full"):
-        await world.call(keeper)
-    assert world.netatmo.posts == []
-
-    world.clock.turn(10)
-    with pytest.raises(StateError):
-        await world.call(keeper)
-    world.store.broken = 0
-    world.clock.turn(10)
-    assert await world.call(keeper) == world.netatmo.access
-
-
-async def test_a_pair_that_cannot_be_saved_is_kept_and_not_lent(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    calling, release = await sending(still, keeper)
-    still.store.broken = 4
-    release.set()
-    with pytest.raises(StateError, match="disk is full"):
-        await calling
-
-    for rest in (1, 2, 4, 8):
-        await until(lambda: still.clock.sleepers)
-        for attempt in (keeper.borrowed().__aenter__, lambda: keeper.adopt_refresh("canary-pasted")):
-            with pytest.raises(StateError):
-                await attempt()
-        assert keeper.state == "unsaved"
-        still.clock.turn(rest)
-    await until(lambda: keeper.state != "unsaved")
-
-    assert await still.call(keeper) == still.netatmo.access
-    assert still.store.failures == 4
-    assert len(still.netatmo.posts) == 1
-    assert still.store.record.pair == keeper.pair
-    assert still.told.names == ["tokens.refreshed"]
-
-
-async def test_a_store_with_a_bug_does_not_take_the_pair_with_it(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    calling, release = await sending(still, keeper)
-    still.store.broken, still.store.error = 1, ZeroDivisionError("canary-refresh")
-    release.set()
-    with pytest.raises(StateError, match="ZeroDivisionError") as caught:
-        await calling
-    await until(lambda: still.clock.sleepers)
-    still.clock.turn(1)
-    await until(lambda: keeper.state == "ok")
-
-    assert "canary" not in str(caught.value)
-    assert await still.call(keeper) == still.netatmo.access
-
-
-async def test_a_refusal_that_cannot_be_saved_is_a_matter_of_the_disk(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    calling, release = await sending(world, keeper, RotatingNetatmo.refusing)
-    world.store.broken = 1
-    release.set()
-    with pytest.raises(StateError):
-        await calling
-    world.clock.turn(HOUR)
-
-    assert await world.call(keeper) == world.netatmo.access
-
-
-# Closing
-
-
-async def test_what_calls_have_shown_is_kept_over_a_restart(world: TokenWorld) -> None:
-    keeper = world.keeper()
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    await world.call(keeper)
-    await keeper.close()
-
-    assert world.store.record.worked
-
-
-async def test_a_full_disk_does_not_keep_us_from_closing(world: TokenWorld) -> None:
-    keeper = world.keeper()
-    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
-    await world.call(keeper)
-    world.store.broken = 1
-    await keeper.close()
-
-    assert world.store.failures == 1
-
-
-async def test_an_intent_that_was_not_saved_is_none_at_the_next_start(world: TokenWorld) -> None:
-    keeper = await world.settled()
-    world.clock.turn(THREE_HOURS)
-    world.store.broken = 1
-    with pytest.raises(StateError):
-        await world.call(keeper)
-    await keeper.close()
-
-    assert world.store.record.started().crashed == ()
-
-
-async def test_closing_waits_for_the_answer_and_saves_it(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    calling, release = await sending(still, keeper)
-    calling.cancel()
-    closing = started(keeper.close())
-    await asyncio.sleep(0.01)
-    early = closing.done()
-    release.set()
-    await closing
-
-    assert not early
-    assert still.store.record.pair == keeper.pair
-    assert keeper.pair is not None
-    assert keeper.pair.refresh == still.netatmo.refresh
-
-
-async def test_closing_waits_for_nothing_else(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    await still.call(keeper)
-    posts = len(still.netatmo.posts)
-    adopting = started(keeper.adopt_code("canary-code", REDIRECT, ["read_station"]))
-    await until(lambda: still.clock.sleepers)
-    await keeper.close()
-
-    with pytest.raises(NetafluxError, match="stopping"):
-        await adopting
-    with pytest.raises(NetafluxError, match="stopping"):
-        await still.call(keeper)
-    assert len(still.netatmo.posts) == posts
-
-
-async def test_closing_does_not_wait_for_calls_in_flight(still: TokenWorld) -> None:
-    keeper = await still.settled()
-    async with keeper.borrowed():
-        still.clock.turn(THREE_HOURS)
-        calling = started(still.call(keeper))
-        await until(lambda: still.clock.sleepers)
-        await keeper.close()
-
-    with pytest.raises(NetafluxError, match="stopping"):
-        await calling
-    assert still.netatmo.posts == []
-
-
-async def test_closing_ends_a_wait_for_authorization(still: TokenWorld) -> None:
-    keeper = still.keeper()
-    waiting = started(keeper.wait_authorized())
-    await asyncio.sleep(0.01)
-    await keeper.close()
-
-    with pytest.raises(NetafluxError, match="stopping"):
-        await waiting
-
-
-@pytest.mark.parametrize("mended", [True, False])
-async def test_closing_tries_once_more_to_save_a_pair(still: TokenWorld, mended: bool) -> None:  # noqa: FBT001 - a table's column
-    keeper = await still.settled()
-    still.clock.turn(THREE_HOURS)
-    calling, release = await sending(still, keeper)
-    still.store.broken = 1 if mended else 99
-    release.set()
-    with pytest.raises(StateError):
-        await calling
-
-    if mended:
-        await keeper.close()
-    else:
-        with pytest.raises(StateError, match="disk is full"):
-            await keeper.close()
-
-    pair = still.store.record.pair
-    assert pair is not None
-    assert (pair.refresh == still.netatmo.refresh) is mended
 
 
 # What is said

@@ -14,8 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from netaflux.core.errors import StateError, TokenRejected
-from netaflux.core.events import Event
+from netaflux.core.errors import NetafluxError, StateError, TokenRejected
+from netaflux.core.events import AuthorizationNeeded, Event
 from netaflux.core.model import AccountName
 from netaflux.core.ports import TokenStore
 from netaflux.core.tokens import TokenRecord
@@ -28,6 +28,8 @@ CLIENT_ID = "5f00c0ffee"
 CLIENT_SECRET = "canary-client-secret"
 HOUR = 3600.0
 THREE_HOURS = 10800.0
+REDIRECT = "http://localhost:8977/callback"
+PAGE = b"<html><head><title>503 Service Temporarily Unavailable</title></head></html>"
 
 T = TypeVar("T")
 
@@ -80,6 +82,10 @@ class FailingStore:
         self.broken = 0
         self.failures = 0
         self.error: Exception = StateError("The disk is full")
+        self.damaged = False
+        """Whether what is held can no longer be read."""
+        self.slow_loads: deque[asyncio.Event] = deque()
+        """What the next loads wait for, after they have read."""
 
     @property
     def record(self) -> TokenRecord:
@@ -87,8 +93,12 @@ class FailingStore:
         return TokenRecord.from_json(self.records.get(ANNE, {}))
 
     async def load(self, account: AccountName) -> TokenRecord:
-        await asyncio.sleep(0)
-        return TokenRecord.from_json(self.records.get(account, {}))
+        if self.damaged:
+            raise StateError("The tokens are damaged")
+        record = TokenRecord.from_json(self.records.get(account, {}))
+        if self.slow_loads:
+            await self.slow_loads.popleft().wait()
+        return record
 
     async def save(self, account: AccountName, record: TokenRecord) -> None:
         await asyncio.sleep(0)
@@ -326,6 +336,36 @@ async def until(condition: Callable[[], object]) -> None:
     """Let the others go on until this is so; the test's own time-out ends what never comes."""
     while not condition():  # noqa: ASYNC110 - the conditions are of all kinds, and some of sockets
         await asyncio.sleep(0)
+
+
+def needed(world: TokenWorld) -> list[str]:
+    """The suspicions that were told."""
+    return [event.suspicion for event in world.told if isinstance(event, AuthorizationNeeded)]
+
+
+async def poll(world: TokenWorld, keeper: TokenKeeper, *, seconds: float, every: float) -> int:
+    """Call now and then, as a worker does that takes failures lightly; the calls that succeeded."""
+    succeeded = 0
+    end = world.clock.monotonic() + seconds
+    while world.clock.monotonic() < end:
+        world.clock.turn(every)
+        try:
+            await world.call(keeper)
+            succeeded += 1
+        except NetafluxError:
+            continue
+    return succeeded
+
+
+async def sending(
+    world: TokenWorld, keeper: TokenKeeper, then: Mood = RotatingNetatmo.granting
+) -> tuple[asyncio.Task[str], asyncio.Event]:
+    """A call whose refresh has arrived at Netatmo, and the event that lets Netatmo answer."""
+    release, arrived = asyncio.Event(), asyncio.Event()
+    world.netatmo.moods.append(held(release, arrived, then))
+    calling = started(world.call(keeper))
+    await arrived.wait()
+    return calling, release
 
 
 def json(data: object) -> bytes:

@@ -152,6 +152,7 @@ class TokenKeeper:
 
         Raises NotAuthorized where Netatmo refuses it, Unreachable, UpstreamFault, StateError.
         """
+        await self._vault.load_or_begin_anew()
         await self._settled()
         await self._undisturbed(
             self._adopt(code, lambda: self._endpoint.exchange(code, redirect_uri, scopes), refresh=None)
@@ -159,6 +160,7 @@ class TokenKeeper:
 
     async def adopt_refresh(self, refresh_token: str) -> None:
         """Take a refresh token that a person gave; it is spent at once. Raises as `adopt_code` does."""
+        await self._vault.load_or_begin_anew()
         await self._settled()
         await self._undisturbed(
             self._adopt(refresh_token, lambda: self._endpoint.refresh(refresh_token), refresh=refresh_token)

@@ -39,6 +39,13 @@ class Vault:
         if not self._loaded:  # another task may have been faster, and have gone on from there
             self.record, self._on_disk, self._loaded = record, record, True
 
+    async def load_or_begin_anew(self) -> None:
+        """Read the record, once; one that cannot be read gives way to what a person brings now."""
+        try:
+            await self.load()
+        except StateError:
+            self._loaded = True
+
     async def save(self, record: TokenRecord) -> None:
         """Replace the record. Raises StateError; it stands in memory all the same."""
         self.record = record

@@ -30,6 +30,10 @@ class StoredBindings:
         """The binding in force."""
         return self._bindings.get(device)
 
+    def mirrors(self, module: ModuleId) -> frozenset[DeviceName]:
+        """Every device that is bound to the module: of all accounts, configured now or not."""
+        return frozenset(device for device, binding in self._bindings.items() if binding.module == module)
+
     async def bind(self, binding: Binding) -> None:
         """Put a binding in force; an earlier one of the device is closed and kept. Raises StateError."""
         work = partial(_bind, binding=binding, now=self._clock.now())

@@ -51,7 +51,7 @@ def _refuse_as_foreign(directory: Path, owner: int) -> None:
             os.close(descriptor)
     raise StateForeign(
         f"The state directory {directory} belongs to {_user(owner)}, and this is {_user(os.geteuid())}",
-        advice=f"Run it as {_user(owner)}, which could not write the files that we would leave there;"
+        advice=f"Run it as {_user(owner)}, who could not write the files that you would leave there,"
         " or point `state_dir` to a directory of your own.",
     )
 

@@ -36,7 +36,7 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds of the `Retry-After` header, if it holds a number."""
         text = self.headers.get("Retry-After", "").strip()
-        return float(text) if text.isdigit() else None
+        return float(text) if text.isascii() and text.isdigit() else None
 
 
 class Http:

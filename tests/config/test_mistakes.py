@@ -47,7 +47,7 @@ GRANTED = (
 )
 TEMPRATURE = "`Temprature` is neither a measure nor a channel (column 1); did you mean `Temperature`?"
 SPAN = 'must be a span such as "90s", "10m" or "1h" (s, m, h, d, w)'
-SHORT = 'must be a span of a minute at least, such as "90s", "10m" or "1h"'
+SHORT = 'must be a span of a minute at least and a day at most, such as "10m" or "1h"'
 SINCE = (
     "must be a date (2014-05-18), a date and time (2014-05-18T12:00, with or without an offset), "
     'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds, or "setup"'

@@ -176,3 +176,12 @@ def test_no_answer_raises_anything_but_our_errors(status: int, content: dict[str
         assert envelope_of(given_answer, "getmeasure") == content
     else:
         assert meaning(given_answer).status == status
+
+
+def test_a_token_that_the_server_repeats_is_not_repeated_by_us() -> None:
+    body = {"error": {"code": 13, "message": "bad application canary|token"}}
+
+    with pytest.raises(ScopeDenied) as caught:
+        envelope_of(answer(403, body), "getmeasure", secret="canary|token")
+
+    assert "bad application ***" in caught.value.message

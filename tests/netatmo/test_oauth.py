@@ -303,10 +303,15 @@ def test_no_state_at_all_fits_no_expectation() -> None:
         parse_redirect(f"{REDIRECT}?state=&code=5e7c", "")
 
 
-@pytest.mark.parametrize("state", ["", "&state=secret"])
-def test_a_refusal_on_the_page_is_said(state: str) -> None:
+def test_a_refusal_without_the_state_is_nobodys() -> None:
+    """Or any page that is open in the browser could end the attempt."""
+    with pytest.raises(UsageError):
+        parse_redirect(f"{REDIRECT}?error=access_denied", "secret")
+
+
+def test_a_refusal_on_the_page_is_said() -> None:
     with pytest.raises(NotAuthorized, match="Access was refused") as caught:
-        parse_redirect(f"{REDIRECT}?error=access_denied{state}", "secret")
+        parse_redirect(f"{REDIRECT}?error=access_denied&state=secret", "secret")
 
     assert "netaflux authorize" in caught.value.remedy
 

@@ -19,7 +19,7 @@ from netaflux.core.errors import ConfigError
 from netaflux.core.events import Level
 from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName
 from netaflux.core.settings import LABEL, NAME, LogForm, Part
-from netaflux.core.since import MINUTE, Setup, Since, read_since, span_seconds
+from netaflux.core.since import DAY, MINUTE, Setup, Since, read_since, span_seconds
 from netaflux.destinations import DestinationSettings
 from netaflux.netatmo.settings import DEFAULT_ACCOUNT, NetatmoSettings
 from netaflux.status.settings import AbsolutePath, StatusSettings
@@ -43,8 +43,8 @@ def _typed_by_name(value: object) -> object:
 
 def _interval(value: object) -> object:
     seconds = span_seconds(value) if isinstance(value, str) else 0
-    if seconds < MINUTE:
-        raise ValueError('must be a span of a minute at least, such as "90s", "10m" or "1h"')
+    if not MINUTE <= seconds <= DAY:
+        raise ValueError('must be a span of a minute at least and a day at most, such as "10m" or "1h"')
     return seconds
 
 

@@ -40,7 +40,7 @@ class Setup:
 
     def resolve(self, now: float, zone: str | None = None, set_up: int | None = None) -> int:  # noqa: ARG002 - as its siblings
         """A day before the station's `date_setup`, which is in its own zone; 2012 where it is not known."""
-        return max(0, set_up - DAY) if set_up is not None else BEFORE_NETATMO
+        return BEFORE_NETATMO if set_up is None else max(BEFORE_NETATMO, set_up - DAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,8 @@ class NetatmoClient:
         call.access = ""
         # first the permit: a token that waits for one would hold up a refresh
         async with self._gate.permit(call.lane), self._keeper.borrowed() as call.access:
-            envelope = envelope_of(await self._exchange(call), call.endpoint)
+            answer = await self._exchange(call)
+            envelope = envelope_of(answer, call.endpoint, secret=call.access)
         self.time.heard(envelope)
         return envelope
 

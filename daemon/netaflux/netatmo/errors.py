@@ -45,27 +45,31 @@ _MEANINGS: tuple[tuple[type[NetatmoError], frozenset[int], frozenset[int]], ...]
 _BY_STATUS: Mapping[int, type[NetatmoError]] = {OK: UpstreamFault, _TOO_MANY: Busy, _NOT_FOUND: NotFound}
 
 
-def envelope_of(answer: Answer, endpoint: str) -> Envelope:
-    """The envelope of a good answer. Raises the NetatmoError that any other answer means."""
+def envelope_of(answer: Answer, endpoint: str, *, secret: str = "") -> Envelope:
+    """The envelope of a good answer. Raises the NetatmoError that any other answer means.
+
+    Of what the server says, `secret` is not repeated: it was sent along, and may come back.
+    """
     content = answer.json()
     if not isinstance(content, dict):
         raise _unreadable(answer, endpoint)
     if "error" in content:
-        raise _refusal(answer, endpoint, content["error"])
+        raise _refusal(answer, endpoint, content["error"], secret)
     if answer.status != OK or content.get("status") != "ok":
         raise _unreadable(answer, endpoint)
     return content
 
 
-def _refusal(answer: Answer, endpoint: str, error: object) -> NetatmoError:
+def _refusal(answer: Answer, endpoint: str, error: object, secret: str) -> NetatmoError:
     told = _told(error)
     if told is None:
         return _unreadable(answer, endpoint)
     code, text = told
+    said = _printable(text.replace(secret, "***") if secret else text) or "no reason given"
     kind = _kind(answer.status, code)
     number = "" if code is None else f", code {code}"
     return kind(
-        f"Netatmo answers {endpoint} with HTTP {answer.status}{number}: {text or 'no reason given'}",
+        f"Netatmo answers {endpoint} with HTTP {answer.status}{number}: {said}",
         status=answer.status,
         code=code,
         retry_after=answer.retry_after,
@@ -75,13 +79,13 @@ def _refusal(answer: Answer, endpoint: str, error: object) -> NetatmoError:
 def _told(error: object) -> tuple[int | None, str] | None:
     """Code and text of `error`, which is an object or, in the OAuth manner, a string."""
     if isinstance(error, str):
-        return None, _printable(error)
+        return None, error
     if not isinstance(error, dict):
         return None
     code, text = error.get("code"), error.get("message")
     return (
         code if isinstance(code, int) and not isinstance(code, bool) else None,
-        _printable(text) if isinstance(text, str) else "",
+        text if isinstance(text, str) else "",
     )
 
 

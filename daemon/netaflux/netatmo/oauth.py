@@ -147,16 +147,16 @@ def parse_redirect(pasted: str, expected_state: str) -> str:
     """
     fields = _query(pasted)
     state, error, code = (fields.get(name, "") for name in ("state", "error", "code"))
-    # Netatmo's refusal may come back without the state; it can do no harm
     if state and not _same(state, expected_state):
         raise UsageError(
             "This address belongs to another attempt to authorize",
             advice="Open the address that was printed last, and paste where it leads.",
         )
+    if not state or not (code or error):
+        # without the state any page could say that access was refused
+        raise _incomplete()
     if error:
         raise _denied(error)
-    if not state or not code:
-        raise _incomplete()
     if not (code.isascii() and code.isprintable()):
         raise _incomplete()
     return code

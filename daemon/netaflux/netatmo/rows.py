@@ -50,7 +50,7 @@ def page_of(
     readable = _readable(sent, len(measures))
     rows = _in_order(readable)
     latest = int(server_time(envelope) or now) + AHEAD
-    possible = _between(rows, window.begin, latest + 1)
+    possible = _between(rows, max(window.begin, 1), latest + 1)  # a row of 1970 is a clock that was not set
     inside = possible if window.end is None else _between(possible, window.begin, window.end)
     raw_rows = len(sent.times) + sent.lost
     aside = (raw_rows - len(readable)) + (len(rows) - len(possible))

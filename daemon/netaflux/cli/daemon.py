@@ -1,15 +1,11 @@
 """`netaflux run`, `netaflux status`, `netaflux health`."""
 
-import asyncio
-import os
 from collections.abc import Iterator, Sequence
 
-from netaflux.cli.place import Place
+from netaflux.cli.place import Place, daemon_of
 from netaflux.cli.show import ago, as_json, number, say, table, when
 from netaflux.commands.words import Json
-from netaflux.config import socket_candidates
 from netaflux.core.errors import NobodyAtSocket
-from netaflux.status.client import StatusClient
 
 DEFAULT_PLACE = Place()
 
@@ -21,14 +17,12 @@ def run(*, place: Place = DEFAULT_PLACE) -> int:
 
     Example: `netaflux run --config /etc/netaflux/config.toml`
     """
-    from netaflux.service.daemon import run_daemon  # noqa: PLC0415 - status and health start faster without it
+    import asyncio  # noqa: PLC0415 - status and health start faster without it
+
+    from netaflux.service.daemon import run_daemon  # noqa: PLC0415 - the same
 
     asyncio.run(run_daemon(place.load()))
     return 0
-
-
-def _client(place: Place) -> StatusClient:
-    return StatusClient(socket_candidates(place.load().settings, os.environ))
 
 
 def health(*, ready: bool = False, place: Place = DEFAULT_PLACE) -> int:
@@ -41,7 +35,7 @@ def health(*, ready: bool = False, place: Place = DEFAULT_PLACE) -> int:
     ready
         Ask whether it is of use, too: tokens usable, first poll done.
     """
-    _, answer = _client(place).get("/readyz" if ready else "/livez")
+    _, answer = daemon_of(place.load()).get("/readyz" if ready else "/livez")
     for problem in answer["problems"]:
         say(f"netaflux: {problem}")
     return NobodyAtSocket.exit_code if answer["problems"] else 0
@@ -57,7 +51,7 @@ def status(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
     json
         Print the daemon's answer as it is.
     """
-    _, answer = _client(place).get("/status")
+    _, answer = daemon_of(place.load()).get("/status")
     if json:
         as_json(answer)
         return 0

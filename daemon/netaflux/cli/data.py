@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from json import dumps
 
-from netaflux.cli.place import Place, carry_out
+from netaflux.cli.owner import carry_out
+from netaflux.cli.place import Place
 from netaflux.cli.show import SyncProgress, as_json, explain, number, say, table, when
 from netaflux.commands.words import Json
 

@@ -1,15 +1,18 @@
 """`netaflux authorize` and `netaflux check`."""
 
 import asyncio
+import os
 import secrets
+import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from netaflux.cli.place import Place, carry_out
+from netaflux.cli.owner import carry_out
+from netaflux.cli.place import Place
 from netaflux.cli.show import as_json, explain, say
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, account_named
 from netaflux.config import Loaded
 from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
 from netaflux.core.model import AccountName
@@ -91,14 +94,15 @@ def authorize(
         Take a refresh token from standard input instead, such as the one of Netatmo's token generator.
     """
     loaded = place.load()
-    asked: Json = {"account": account}
+    known = account_named(account, loaded.settings.accounts)  # before anybody logs in for nothing
+    asked: Json = {"account": known}
     if refresh_token:
         asked["refresh_token"] = _token_from_stdin()
     else:
         asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope)))
     results: list[Json] = []
     code = carry_out(place, "authorize", asked, results.append)
-    _show_authorized(results[-1], AccountName(account))
+    _show_authorized(results[-1], known)
     return code
 
 
@@ -206,6 +210,7 @@ async def _answer(
         IndexError,
         asyncio.IncompleteReadError,
         asyncio.LimitOverrunError,
+        asyncio.CancelledError,  # asyncio would print a traceback for whoever was still connected
     ):
         return  # not a browser that brings something
     finally:
@@ -224,13 +229,12 @@ def _page(writer: asyncio.StreamWriter, status: str, text: str) -> None:
 @asynccontextmanager
 async def _pasted(state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
     """Read addresses from standard input meanwhile, where that is a terminal or a pipe."""
+    if not _can_be_waited_for():
+        yield
+        return
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
-    try:
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    except (OSError, ValueError):
-        yield  # a plain file or nothing at all
-        return
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     task = asyncio.create_task(_read_pasted(reader, state, found))
     try:
         yield
@@ -239,7 +243,16 @@ async def _pasted(state: str, found: asyncio.Future[str]) -> AsyncIterator[None]
         transport.close()
 
 
+def _can_be_waited_for() -> bool:
+    """Whether standard input is such that something may still come: no plain file, and not /dev/null."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):
+        return False  # closed
+    return sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 async def _read_pasted(reader: asyncio.StreamReader, state: str, found: asyncio.Future[str]) -> None:
     while line := await reader.readline():
         if line.strip() and (error := _offer(line.decode("utf-8", "replace").strip(), state, found)):
-            say(f"netaflux: {error.message}")
+            explain({"message": error.message, "remedy": error.remedy})

@@ -70,14 +70,17 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: S
         drawn.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(escape(printable("–" if cell is None else cell)) for cell in row))
-    terminal = sys.stdout.isatty()
-    Console(width=None if terminal else 400, highlight=False).print(drawn)
+    console = Console(width=None if sys.stdout.isatty() else 400, highlight=False)
+    with console.capture() as captured:
+        console.print(drawn)
+    for line in captured.get().splitlines():
+        print(line.rstrip())
 
 
 class SyncProgress:
-    """The progress bar of `sync`, on a terminal only."""
+    """The progress bar of `sync` and its like, on a terminal only."""
 
-    def __init__(self) -> None:
+    def __init__(self, doing: str = "syncing") -> None:
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -89,7 +92,7 @@ class SyncProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("syncing", total=None, rows=0, pages=0)
+        self._task = self._progress.add_task(doing, total=None, rows=0, pages=0)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -12,6 +12,15 @@ from netaflux.core.errors import StateError, StateForeign, StateLocked
 _LOCK = "lock"
 
 
+def name_of(directory: Path) -> str | None:
+    """What tells this state from every other on the machine; None where that cannot be looked at."""
+    try:
+        found = (directory / _LOCK).stat()
+    except OSError:
+        return None
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 @contextmanager
 def hold(directory: Path) -> Iterator[None]:
     """Own the state directory, made if it is missing, until the context ends or the process dies.

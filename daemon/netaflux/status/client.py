@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,12 @@ from netaflux.core.errors import NobodyAtSocket, NotAuthorized
 
 Json = dict[str, Any]
 
+STATE_HEADER = "X-Netaflux-State"
+"""Names the state that is meant: several daemons may share a machine, and a place where sockets are."""
+MISDIRECTED = 421
+"""HTTP's word for a server that is not the one that was meant (RFC 9110)."""
+BROKEN = (OSError, HTTPException, ValueError)
+"""What comes of an answer that breaks off, or is not the daemon's."""
 HEALTH_TIMEOUT = 5.0
 """Real seconds: a daemon that takes longer to say that it lives does not."""
 
@@ -30,33 +37,58 @@ class _UnixConnection(HTTPConnection):
 class StatusClient:
     """Asks the daemon behind the first of some sockets that answers."""
 
-    def __init__(self, candidates: Sequence[Path]) -> None:
+    def __init__(self, candidates: Sequence[Path], *, state: str | None = None) -> None:
+        """`state` names the state whose daemon is meant; None where that cannot be told."""
         self._candidates = tuple(dict.fromkeys(candidates))
+        self._headers = {} if state is None else {STATE_HEADER: state}
 
     def get(self, route: str) -> tuple[int, Json]:
         """HTTP status and body of a route. Raises NobodyAtSocket."""
-        response = self._request("GET", route, None, timeout=HEALTH_TIMEOUT)
-        return response.status, json.loads(response.read())
+        connection, response = self._requested("GET", route, None, timeout=HEALTH_TIMEOUT)
+        with closing(connection):
+            try:
+                answer = json.loads(response.read())
+            except BROKEN as error:
+                raise NobodyAtSocket(self._nobody([f"{error!r}"])) from error
+        if not isinstance(answer, dict) or not self._of_us(route, answer):
+            raise NobodyAtSocket(self._nobody(["what answers there is not netaflux"]))
+        return response.status, answer
+
+    @staticmethod
+    def _of_us(route: str, answer: Json) -> bool:
+        return "version" in answer if route == "/status" else isinstance(answer.get("problems"), list)
 
     def command(self, name: str, request: Json) -> Iterator[Json]:
-        """The events of a command that the daemon carries out. Raises NobodyAtSocket, NotAuthorized."""
-        response = self._request("POST", f"/commands/{name}", request, timeout=None)
-        if response.status != 200:  # noqa: PLR2004 - HTTP's word for fine
-            reason = json.loads(response.read()).get("error", f"the daemon answers {response.status}")
-            raise NotAuthorized(str(reason), advice="Use the daemon's own user, or sudo.")
-        for line in response:
-            yield json.loads(line)
+        """The events of a command that the daemon carries out; they break off where it ends first.
 
-    def _request(self, method: str, route: str, body: Json | None, *, timeout: float | None) -> HTTPResponse:
+        Raises NobodyAtSocket, NotAuthorized.
+        """
+        connection, response = self._requested("POST", f"/commands/{name}", request, timeout=None)
+        with closing(connection), suppress(*BROKEN):
+            if response.status != 200:  # noqa: PLR2004 - HTTP's word for fine
+                reason = json.loads(response.read()).get("error", f"the daemon answers {response.status}")
+                raise NotAuthorized(str(reason), advice="Use the daemon's own user, or sudo.")
+            for line in response:
+                yield json.loads(line)
+
+    def _requested(
+        self, method: str, route: str, body: Json | None, *, timeout: float | None
+    ) -> tuple[HTTPConnection, HTTPResponse]:
         refused: list[str] = []
         for path in self._candidates:
             connection = _UnixConnection(path, timeout)
             try:
-                connection.request(method, route, body=None if body is None else json.dumps(body))
-                return connection.getresponse()
+                sent = None if body is None else json.dumps(body)
+                connection.request(method, route, body=sent, headers=self._headers)
+                response = connection.getresponse()
+                if response.status != MISDIRECTED:
+                    return connection, response
+                connection.close()
+                refused.append(f"{path}: the daemon there works on another state directory")
             except FileNotFoundError:
-                continue
+                connection.close()
             except (OSError, HTTPException) as error:
+                connection.close()
                 refused.append(f"{path}: {error}")
         raise NobodyAtSocket(self._nobody(refused))
 

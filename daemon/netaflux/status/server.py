@@ -17,12 +17,14 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from netaflux.core.errors import StateError
+from netaflux.status.client import MISDIRECTED, STATE_HEADER
+from netaflux.status.listening import listening
 
 Json = dict[str, Any]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LARGEST_REQUEST = 64 * 1024
-"""Bytes of a command's request; a redirect URL or a token is far below."""
+LARGEST_REQUEST = 512 * 1024
+"""Bytes of a command's request: a page of rows of `import-csv`, with every number as long as it can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +41,35 @@ class Answers:
 
 
 @asynccontextmanager
-async def serve(path: Path, answers: Answers, *, mode: int, owner: int) -> AsyncIterator[None]:
-    """Listen at `path`; whoever holds the state's lock may replace a socket that was left behind.
+async def serve(path: Path, answers: Answers, *, mode: int, owner: int, state: str) -> AsyncIterator[None]:
+    """Listen at `path`, with these permissions, until the context ends.
 
-    `owner` is the user id that may use commands, beside root.
+    `owner` is the user id that may use commands, beside root; `state` names the state that they work on, so
+    that nobody who means another one is answered. Raises ConfigError, StateError.
     """
-    runner = web.AppRunner(_application(answers, owner), access_log=None, shutdown_timeout=2)
+    application = _application(answers, owner, state)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    listener = _bound(path, mode)
-    try:
-        await web.SockSite(runner, listener).start()
-        yield
-    finally:
-        await runner.cleanup()
-        _remove(path)
+    with listening(path, mode) as listener:
+        try:
+            await web.SockSite(runner, listener).start()
+            yield
+        finally:
+            await runner.cleanup()
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
+def _application(answers: Answers, owner: int, state: str) -> web.Application:
+    @web.middleware
+    async def meant(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.headers.get(STATE_HEADER, state) != state:
+            return _json({"error": "this daemon works on another state directory"}, status=MISDIRECTED)
+        return await handler(request)
 
+    async def livez(_: web.Request) -> web.Response:
+        return await _health(answers.alive)
 
-def _bound(path: Path, mode: int) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.unlink(missing_ok=True)
-        listener.bind(str(path))
-        path.chmod(mode)
-    except OSError as error:
-        listener.close()
-        raise StateError(
-            f"the status socket {path} cannot be made: {error.strerror or error}",
-            advice="Set `[status] socket` to a path in a directory that this user may write to.",
-        ) from error
-    return listener
-
-
-def _application(answers: Answers, owner: int) -> web.Application:
-    application = web.Application(client_max_size=LARGEST_REQUEST)
-    application.router.add_get("/livez", lambda _: _health(answers.alive))
-    application.router.add_get("/healthz", lambda _: _health(answers.alive))
-    application.router.add_get("/readyz", lambda _: _health(answers.ready))
+    async def readyz(_: web.Request) -> web.Response:
+        return await _health(answers.ready)
 
     async def status(_: web.Request) -> web.Response:
         return _json(await answers.status())
@@ -87,6 +77,10 @@ def _application(answers: Answers, owner: int) -> web.Application:
     async def command(request: web.Request) -> web.StreamResponse:
         return await _command(request, answers, owner)
 
+    application = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[meant])
+    application.router.add_get("/livez", livez)
+    application.router.add_get("/healthz", livez)
+    application.router.add_get("/readyz", readyz)
     application.router.add_get("/status", status)
     application.router.add_post("/commands/{name}", command)
     return application

@@ -1,0 +1,85 @@
+"""Who performs a command: this process, or the daemon."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+
+from netaflux.cli.place import Place, daemon_of
+from netaflux.commands.words import Json
+from netaflux.config import Loaded, secret_texts
+from netaflux.core.errors import NobodyAtSocket, StateLocked
+from netaflux.logs import configure_for_command
+from netaflux.status.client import StatusClient
+
+Take = Callable[[Json], None]
+"""What is done with each event of a command."""
+
+
+def carry_out(place: Place, name: str, asked: Json, take: Take) -> int:
+    """Perform a command here, or have the daemon perform it; the exit code of its last event.
+
+    Whoever holds the state's lock owns the tokens and the budget, so there is never a second one.
+    """
+    return carry_out_each(place, name, [asked], take)
+
+
+def carry_out_each(place: Place, name: str, requests: Iterable[Json], take: Take) -> int:
+    """Perform a command for one request after the other; the exit code of the very last event.
+
+    A request is taken when the events of the one before are known, and may depend on them.
+    """
+    loaded = place.load()
+    configure_for_command(loaded.settings.log.level, secrets=secret_texts(loaded.settings))
+    for warning in loaded.warnings:
+        print(f"netaflux: note: {warning}", file=sys.stderr)
+    try:
+        return asyncio.run(_here(loaded, name, requests, take))
+    except StateLocked as locked:
+        return _by_the_daemon(loaded, name, requests, take, locked)
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
+
+
+async def _here(loaded: Loaded, name: str, requests: Iterable[Json], take: Take) -> int:
+    from netaflux.app import open_app  # noqa: PLC0415 - what a command over the socket does not need
+    from netaflux.commands.perform import perform  # noqa: PLC0415 - the same
+
+    if work := asyncio.current_task():
+        # as Ctrl-C does: what is on its way arrives, and no token is lost
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    code = 1
+    told_twice = loaded.settings.log.level != "debug"
+    async with open_app(loaded, log_events=not told_twice) as app:
+        for asked in requests:
+            async with aclosing(perform(app, name, asked)) as events:
+                async for event in events:
+                    take(event)
+                    code = event.get("exit_code", code)
+    return code
+
+
+def _by_the_daemon(
+    loaded: Loaded, name: str, requests: Iterable[Json], take: Take, locked: StateLocked
+) -> int:
+    client = daemon_of(loaded)
+    code: int | None = None
+    for asked in requests:
+        code = _one_by_the_daemon(client, name, asked, take, locked)
+    return 1 if code is None else code
+
+
+def _one_by_the_daemon(client: StatusClient, name: str, asked: Json, take: Take, locked: StateLocked) -> int:
+    code: int | None = None
+    try:
+        for event in client.command(name, asked):
+            take(event)
+            code = event.get("exit_code", code)
+    except NobodyAtSocket as nobody:
+        # something owns the state but does not talk: another command, or a daemon that starts or stops
+        raise locked from nobody
+    if code is None:
+        raise StateLocked("the daemon ended before the command did", pid=locked.pid)
+    return code

@@ -177,7 +177,14 @@ class FakeState:
     def newest(self, module: ModuleId) -> int | None:
         return self.newest_rows.get(module)
 
-    async def admit(self, module: ModuleId, page: Page, devices: Collection[DeviceName]) -> Admitted:
+    async def admit(
+        self,
+        module: ModuleId,
+        page: Page,
+        devices: Collection[DeviceName],
+        *,
+        newest_hint: int | None = None,
+    ) -> Admitted:
         await asyncio.sleep(0)
         if not page.rows:
             return Admitted()
@@ -215,6 +222,9 @@ class FakeState:
 
     def binding(self, device: DeviceName) -> Binding | None:
         return self.bound.get(device)
+
+    def mirrors(self, module: ModuleId) -> set[DeviceName]:
+        return {device for device, binding in self.bound.items() if binding.module == module}
 
     async def bind(self, binding: Binding) -> None:
         await asyncio.sleep(0)

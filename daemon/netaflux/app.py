@@ -39,8 +39,8 @@ from netaflux.sources.netatmo import NetatmoSource
 from netaflux.state.open import State, open_state
 from netaflux.status.record import Record
 
-TOKENS_GRACE = 8.0
-"""Real seconds: a service that is told to stop has ten."""
+TOKENS_GRACE = 3.0
+"""Real seconds, after uploads and socket have had theirs: a service that is told to stop has ten in all."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -94,22 +94,28 @@ class App:
     courier: Courier
     accounts: Mapping[AccountName, Connected]
 
-    async def open_doors(self, *, patient: bool = True) -> None:
-        """Find out who the destinations are, each for itself; a failing one is left alone until it is due."""
-        for door in self.doors.values():
-            await door.ready(patient=patient)
+    async def open_doors(self, *, patient: bool = True, record: bool = True) -> None:
+        """Find out who the destinations are, all at once; a failing one is left alone until it is due.
+
+        Without `record` nothing of it is remembered. Raises StateError.
+        """
+        await asyncio.gather(*(door.ready(patient=patient, record=record) for door in self.doors.values()))
 
 
 @asynccontextmanager
-async def open_app(loaded: Loaded, *, clock: Clock | None = None) -> AsyncIterator[App]:
+async def open_app(
+    loaded: Loaded, *, clock: Clock | None = None, log_events: bool = True
+) -> AsyncIterator[App]:
     """Lock the state, open it, and connect everything; nothing is asked of anybody yet.
+
+    Without `log_events` what happens is not logged: a command says it to its person itself.
 
     Raises StateLocked, StateForeign, StateError, ConfigError.
     """
     settings, clock = loaded.settings, clock or RealClock()
     directory = state_dir(settings, os.environ)
     record = Record(clock)
-    hub = Hub(LogObserver(), record)
+    hub = Hub(*([LogObserver()] if log_events else []), record)
     catalogue = _catalogue(settings)
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(open_state(directory, clock))
@@ -173,7 +179,7 @@ class _Wiring:
         connected = {}
         for name in self.settings.accounts:
             connected[name] = await self._connected(name, devices[name], http, budget)
-            stack.push_async_callback(_closed, connected[name].keeper)
+        stack.push_async_callback(_closed, [each.keeper for each in connected.values()])
         return connected
 
     async def _connected(
@@ -225,14 +231,14 @@ class _Wiring:
         )
 
 
-async def _closed(keeper: TokenKeeper) -> None:
-    """Let a token POST on its way come to its end, and its pair to the disk, as long as a stop may take.
+async def _closed(keepers: Sequence[TokenKeeper]) -> None:
+    """Let token POSTs on their way come to their end, and their pairs to the disk, while a stop may take.
 
     What takes longer has its intent on disk: the next start tries the same token again.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(TOKENS_GRACE):
-            await keeper.close()
+            await asyncio.gather(*(keeper.close() for keeper in keepers))
 
 
 def _limits(limits: LimitsSettings) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:

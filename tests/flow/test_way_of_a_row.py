@@ -71,7 +71,7 @@ class History(RuleBasedStateMachine):
             name: Door(each, identities=self.state, clock=self.clock, observer=self.listener)
             for name, each in self.destinations.items()
         }
-        courier = Courier(coverage=self.state, doors=self.doors, observer=self.listener)
+        courier = Courier(coverage=self.state, bindings=self.state, doors=self.doors, observer=self.listener)
         self.account = Account(
             ACCOUNT,
             [device],

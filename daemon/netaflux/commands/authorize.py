@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import ValidationError, model_validator
 
 from netaflux.app import App
-from netaflux.commands.words import Json, iso, near_or_all
+from netaflux.commands.words import Json, account_named, iso
 from netaflux.core.errors import UsageError
 from netaflux.core.model import AccountName
 from netaflux.core.settings import Part, PastedSecret
@@ -35,10 +35,7 @@ class AuthorizeRequest(Part):
 async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Exchange what the person brought for tokens, and keep them. Raises NotAuthorized, NetatmoError."""
     request = _read(asked)
-    if request.account not in app.accounts:
-        known = near_or_all(request.account, list(app.accounts))
-        raise UsageError(f"no account `{request.account}` in the configuration{known}")
-    keeper = app.accounts[request.account].keeper
+    keeper = app.accounts[account_named(request.account, list(app.accounts))].keeper
     if request.refresh_token is not None:
         await keeper.adopt_refresh(request.refresh_token.get_secret_value())
     elif request.code is not None and request.redirect_uri is not None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 from netaflux.app import App, Connected
 from netaflux.commands.words import Json, iso
-from netaflux.core.errors import NetafluxError
+from netaflux.core.errors import ConfigError, NetafluxError
 from netaflux.flow.account import Roster
 from netaflux.flow.door import Door
 
@@ -67,12 +67,16 @@ async def _account(connected: Connected) -> AsyncIterator[tuple[Json, int]]:
 
 def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:
     for missing in roster.missing.values():
-        event = {"event": "check", "what": f"device {missing.device}", "ok": False, "text": missing.reason}
-        yield {**event, "remedy": "Correct `module` in the configuration."}, 78
+        error = ConfigError(missing.reason, advice="Correct `module` in the configuration.")
+        yield _failed(f"device {missing.device}", error)
+    for device, channels in roster.impossible.items():
+        text = f"its module does not measure what {', '.join(channels)} needs"
+        remedy = "Remove these channels; `netaflux devices` shows what there is."
+        yield _failed(f"device {device}", ConfigError(text, advice=remedy))
     for targets in roster.targets.values():
         for target in targets:
-            channels = ", ".join(channel.name for channel in target.channels) or "no channel"
-            yield _said(f"device {target.device}", f"mirrors {target.module.id}: {channels}")
+            names = ", ".join(channel.name for channel in target.channels) or "no channel"
+            yield _said(f"device {target.device}", f"mirrors {target.module.id}: {names}")
 
 
 async def _door(app: App, door: Door) -> tuple[Json, int]:

@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pydantic import ValidationError
 
 from netaflux.app import App, Connected
-from netaflux.commands.sync_run import Left, Run, look_for_lacking, result
+from netaflux.commands.sync_run import Left, Run, look_for_failed, look_for_lacking, result
 from netaflux.commands.words import Json, iso, near_or_all
 from netaflux.core.devices import Target
-from netaflux.core.errors import NetafluxError, UsageError
-from netaflux.core.model import DeviceName, ModuleId, Window
+from netaflux.core.errors import ConfigError, NetafluxError, UsageError
+from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
 from netaflux.core.since import Since, read_since
 from netaflux.flow.account import Roster
@@ -54,13 +54,26 @@ async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
             await asyncio.gather(work, return_exceptions=True)
     yield run.progress()
     targets = _all_targets(app, request)
-    if not run.left and _span_is_open(request):
+    look_for_failed(app, _destinations(app, request), run, whole=_is_whole(request))
+    if not run.left and _is_whole(request):
         look_for_lacking(app, targets, run)
     yield await result(app, targets, run)
 
 
-def _span_is_open(request: SyncRequest) -> bool:
-    return request.since is None and request.until is None
+def _is_whole(request: SyncRequest) -> bool:
+    """Whether all that is lacking was asked for, so that what is left can be told from it."""
+    return request.since is None and request.until is None and not request.again
+
+
+def _destinations(app: App, request: SyncRequest) -> set[DestinationName]:
+    """Those of the chosen devices."""
+    return {
+        name
+        for connected in app.accounts.values()
+        for device in connected.account.devices
+        if not request.devices or device.name in request.devices
+        for name in device.destinations
+    }
 
 
 def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
@@ -95,20 +108,20 @@ def _since(option: str, text: str) -> Since:
 
 async def _work(app: App, request: SyncRequest, run: Run) -> None:
     await app.open_doors(patient=False)
-    for door in app.doors.values():
-        if not door.open:
-            run.left.append(Left(f"destination {door.name}", door.reason or "it is away"))
     chosen = [connected for connected in app.accounts.values() if _wanted(connected, request)]
     rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
     # every span is understood before the first row moves
     work = [
-        _module(connected, module, targets, _span(app, targets, request), request, run)
+        (connected, module, targets, _span(app, targets, request))
         for connected, roster in zip(chosen, rosters, strict=True)
         if roster is not None
         for module, targets in _chosen_modules(roster, request)
     ]
-    run.modules = len(work)
-    await asyncio.gather(*work)
+    run.modules = {module for _, module, *_ in work}
+    run.devices = {target.device for *_, targets, _ in work for target in targets}
+    async with asyncio.TaskGroup() as modules:  # cancelled, it waits for all of them; gather for the first
+        for each in work:
+            modules.create_task(_module(*each, request, run))
 
 
 def _chosen(targets: Sequence[Target], request: SyncRequest) -> tuple[Target, ...]:
@@ -136,6 +149,10 @@ async def _surveyed(connected: Connected, request: SyncRequest, run: Run) -> Ros
     for missing in roster.missing.values():
         if not request.devices or missing.device in request.devices:
             run.left.append(Left(f"device {missing.device}", missing.reason))
+    for device, channels in roster.impossible.items():
+        if not request.devices or device in request.devices:
+            reason = f"its module does not measure what {', '.join(channels)} needs"
+            run.left.append(Left(f"device {device}", reason, "Remove these channels.", ConfigError.exit_code))
     return roster
 
 
@@ -162,25 +179,27 @@ async def _module(
 
 def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window | None:
     """What --since and --until mean for a module, in its station's zone; None where no span is named."""
-    if _span_is_open(request) and not request.again:
+    if _is_whole(request):
         return None
     module, now = targets[0].module, app.clock.now()
-    begin = min(target.begin for target in targets)
+    begin, end = min(target.begin for target in targets), None
     if request.since is not None:
         begin = read_since(request.since).resolve(now, module.timezone, module.set_up)
-    if begin > now:
-        raise UsageError(f"--since {request.since} lies in the future")
-    if request.until is None:
-        return Window(begin)
-    end = read_since(request.until).resolve(now, module.timezone, module.set_up)
-    if end <= begin:
-        raise UsageError(f"--until ({iso(end)}) is not after --since ({iso(begin)})")
+        if begin > now:
+            raise UsageError(f"--since {request.since} lies in the future")
+    if request.until is not None:
+        end = read_since(request.until).resolve(now, module.timezone, module.set_up)
+        if request.since is not None and end <= begin:
+            raise UsageError(f"--until ({iso(end)}) is not after --since ({iso(begin)})")
+        # what is yet to come cannot be covered
+        end = end if end <= now else None
+    # without --since, --until may lie before all that a device wants: then there is nothing to do
     return Window(begin, end)
 
 
 async def _planned(app: App, request: SyncRequest) -> AsyncIterator[Json]:
     """What a run would fetch; nothing is fetched, sent or recorded."""
-    await app.open_doors(patient=False)
+    await app.open_doors(patient=False, record=False)
     for connected in app.accounts.values():
         if not _wanted(connected, request):
             continue

@@ -1,14 +1,14 @@
 """What one run of `sync` came to: counted while it goes, told at its end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from netaflux.app import App
 from netaflux.commands.words import Json, iso
 from netaflux.core.devices import Target
-from netaflux.core.errors import NotAuthorized, UsageError
-from netaflux.core.events import BatchDelivered, Event, PageFetched, RowRefused
-from netaflux.core.model import DestinationName, DeviceName
+from netaflux.core.errors import ConfigError, NotAuthorized, UsageError
+from netaflux.core.events import BatchDelivered, DestinationFailed, Event, PageFetched, RowRefused
+from netaflux.core.model import DestinationName, DeviceName, ModuleId
 from netaflux.core.rows import derive
 from netaflux.core.spans import Spans
 
@@ -48,18 +48,25 @@ class Run:
 
     tallies: dict[tuple[DeviceName, DestinationName], Tally] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
+    failed: dict[DestinationName, str] = field(default_factory=dict)
+    """Destinations that failed during the run, and why; some may have recovered."""
     pages: int = 0
     modules_done: int = 0
-    modules: int = 0
+    modules: set[ModuleId] = field(default_factory=set)
+    """Those that this run is about; a daemon polls others at the same time."""
+    devices: set[DeviceName] = field(default_factory=set)
+    """The same of devices."""
 
     def tell(self, event: Event) -> None:
-        """Count."""
+        """Count what belongs to this run."""
         match event:
-            case PageFetched():
+            case PageFetched() if event.module in self.modules:
                 self.pages += 1
-            case BatchDelivered():
+            case BatchDelivered() if event.device in self.devices:
                 self.tallies.setdefault((event.device, event.destination), Tally()).add(event)
-            case RowRefused():
+            case DestinationFailed():
+                self.failed[event.destination] = event.reason
+            case RowRefused() if event.device in self.devices:
                 what = f"{event.device} at {event.destination}: the row of {iso(event.time)}"
                 self.left.append(Left(what, event.reason))
 
@@ -71,7 +78,7 @@ class Run:
             "rows": rows,
             "pages": self.pages,
             "modules_done": self.modules_done,
-            "modules": self.modules,
+            "modules": len(self.modules),
         }
 
 
@@ -93,8 +100,20 @@ async def result(app: App, targets: Sequence[Target], run: Run) -> Json:
 
 def _exit_code(codes: set[int]) -> int:
     """0 when all is done; the one reason where there is but one that a person can mend; else: try later."""
-    mendable = {NotAuthorized.exit_code, UsageError.exit_code}
+    mendable = {NotAuthorized.exit_code, UsageError.exit_code, ConfigError.exit_code}
     return 0 if not codes else next(iter(codes)) if len(codes) == 1 and codes <= mendable else 75
+
+
+def look_for_failed(app: App, destinations: Collection[DestinationName], run: Run, *, whole: bool) -> None:
+    """Note the destinations that did not take everything.
+
+    One that is well again may have got the rest; only after a `whole` run that can be told.
+    """
+    for name in sorted(destinations):
+        door = app.doors[name]
+        if door.failures or door.identity is None or (name in run.failed and not whole):
+            reason = door.reason or run.failed.get(name, "it is away")
+            run.left.append(Left(f"destination {name}", reason))
 
 
 def look_for_lacking(app: App, targets: Sequence[Target], run: Run) -> None:

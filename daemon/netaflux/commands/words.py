@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from netaflux.core.errors import UsageError
+from netaflux.core.model import AccountName
 from netaflux.core.near import did_you_mean
 
 Json = dict[str, Any]
@@ -20,3 +22,10 @@ def near_or_all(name: str, known: Sequence[str]) -> str:
     if meant := did_you_mean(name, known):
         return meant
     return f"; there is {', '.join(f'`{one}`' for one in known)}" if known else "; there is none"
+
+
+def account_named(name: str, known: Sequence[AccountName]) -> AccountName:
+    """The account of that name. Raises UsageError where there is none."""
+    if name not in known:
+        raise UsageError(f"no account `{name}` in the configuration{near_or_all(name, known)}")
+    return AccountName(name)

@@ -44,6 +44,8 @@ class Target:
     floor: int
     channels: tuple[Channel, ...]
     destinations: tuple[DestinationName, ...]
+    impossible: tuple[ChannelName, ...] = ()
+    """Configured channels that need measures which the module does not have."""
 
     def series(self, destination: DestinationId) -> tuple[Series, ...]:
         """The series of this device at a destination, in the order of its channels."""
@@ -132,20 +134,16 @@ def bind(
 def _floor(binding: Binding | None, *, same: bool, delivered_until: int | None) -> int:
     if binding is None:
         return 0
-    if same:
+    if same or delivered_until is None:
         return binding.floor
-    return max(binding.floor, -1 if delivered_until is None else delivered_until) + (
-        delivered_until is not None
-    )
+    return max(binding.floor, delivered_until + 1)
 
 
 def target(device: Device, module: Module, binding: Binding, catalogue: Catalogue) -> Target:
     """The device with everything that its errands need; channels that the module cannot give are left out."""
     possible = catalogue.channels_for(module.measures)
-    channels = possible
-    if device.channels is not None:
-        names = {channel.name for channel in possible}
-        channels = tuple(catalogue[name] for name in device.channels if name in names)
+    names = [channel.name for channel in possible] if device.channels is None else device.channels
+    channels = tuple(channel for channel in map(catalogue.__getitem__, names) if channel in possible)
     return Target(
         device=device.name,
         module=module,
@@ -153,4 +151,5 @@ def target(device: Device, module: Module, binding: Binding, catalogue: Catalogu
         floor=binding.floor,
         channels=tuple(channels),
         destinations=device.destinations,
+        impossible=tuple(name for name in names if catalogue[name] not in possible),
     )

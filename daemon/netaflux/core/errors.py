@@ -24,7 +24,8 @@ NetafluxError
     ├── DestinationDown     it is away, or answers nonsense: later
     ├── CredentialsRefused  it does not know the user name and password
     ├── BatchRefused        it refused this batch for its content
-    └── BatchTooLarge       it takes fewer rows at a time
+    ├── BatchTooLarge       it takes fewer rows at a time
+    └── ReadBackRefused     it does not tell what it holds
 """
 
 from typing import ClassVar
@@ -209,3 +210,10 @@ class BatchRefused(DestinationError):
 
 class BatchTooLarge(DestinationError):
     """The destination takes fewer rows at a time."""
+
+
+class ReadBackRefused(DestinationError):
+    """The destination does not tell what it holds."""
+
+    advice = "See whether `url` is where the server is, and whether this account may export its data there."
+    exit_code = 78

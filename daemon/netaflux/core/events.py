@@ -131,6 +131,16 @@ class ModuleMissing(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelsImpossible(Event):
+    """Configured channels need measures that the device's module does not have; the others go on."""
+
+    name = "channels.refused"
+    level = "warning"
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageFetched(Event):
     """One getmeasure answer was read."""
 
@@ -188,6 +198,19 @@ class BatchDelivered(Event):
     last: int
     values: tuple[Number | None, ...]
     """The last row's values, as `channels`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRepaired(Event):
+    """A destination acknowledged rows that it had lost, or that stood there with other values."""
+
+    name = "batch.repaired"
+    destination: DestinationName
+    device: DeviceName
+    channels: tuple[ChannelName, ...]
+    rows: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

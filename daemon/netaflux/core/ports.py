@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from netaflux.core.budget import BudgetRecord
+from netaflux.core.comparison import Held
 from netaflux.core.events import Event
 from netaflux.core.model import (
     AccountName,
     Admitted,
     Batch,
     Binding,
+    ChannelName,
     DestinationId,
     DestinationName,
     DeviceName,
@@ -92,12 +94,20 @@ class Coverage(Protocol):
         """The time of the newest row ever seen of the module."""
         ...
 
-    async def admit(self, module: ModuleId, page: Page, devices: Collection[DeviceName]) -> Admitted:
+    async def admit(
+        self,
+        module: ModuleId,
+        page: Page,
+        devices: Collection[DeviceName],
+        *,
+        newest_hint: int | None = None,
+    ) -> Admitted:
         """Keep the page's rows of the last days; answer which of them are new or have changed.
 
         In the same transaction the time of each such row is cut out of every coverage of `devices`, which
         mirror that module: of all destinations and channels, known to this process or not, so that delivery
-        fills the hole whenever they are there again.
+        fills the hole whenever they are there again. `newest_hint` is where the module's rows are said to
+        end: before its first row it spares keeping those that will be too old.
         """
         ...
 
@@ -115,6 +125,10 @@ class Bindings(Protocol):
 
     async def bind(self, binding: Binding) -> None:
         """Put a binding in force; an earlier one of the device is closed and kept."""
+        ...
+
+    def mirrors(self, module: ModuleId) -> Collection[DeviceName]:
+        """Every device that is bound to the module: of all accounts, configured now or not."""
         ...
 
     def delivered_until(self, device: DeviceName) -> int | None:
@@ -150,6 +164,19 @@ class Destination(Protocol):
         """Return only when the destination has said in so many words that it holds the batch.
 
         Raises DestinationDown, CredentialsRefused, BatchRefused, BatchTooLarge.
+        """
+        ...
+
+
+class ReadBack(Protocol):
+    """A destination that tells what it holds."""
+
+    async def read_back(
+        self, device: DeviceName, channels: Sequence[ChannelName], window: Window
+    ) -> Sequence[Held]:
+        """What stands in a bounded window, in ascending order, each moment with a place for every channel.
+
+        Raises DestinationDown, CredentialsRefused, and ReadBackRefused where it never will tell.
         """
         ...
 

@@ -7,13 +7,31 @@ from dataclasses import dataclass, field, replace
 
 from netaflux.core.channels import Catalogue
 from netaflux.core.devices import Device, Missing, Target, bind, identify, target
-from netaflux.core.events import ModuleBound, ModuleMissing, PollCompleted, SurveyTaken
-from netaflux.core.model import AccountName, Binding, DeviceName, Lane, Module, ModuleId, Survey, Window
+from netaflux.core.errors import NotFound, RequestRefused, UpstreamFault
+from netaflux.core.events import ChannelsImpossible, ModuleBound, ModuleMissing, PollCompleted, SurveyTaken
+from netaflux.core.model import (
+    AccountName,
+    Binding,
+    ChannelName,
+    DeviceName,
+    Lane,
+    Module,
+    ModuleId,
+    Survey,
+    Window,
+)
 from netaflux.core.plan import Errand, Known, errands_asked, errands_due
 from netaflux.core.ports import Bindings, Clock, Coverage, Observer, Source
+from netaflux.core.since import Span
 from netaflux.flow.courier import Courier
 from netaflux.flow.errand import Carried, Carrier
 
+CLOCKS_AGREE = 86400
+"""Seconds by which Netatmo's clock and ours may differ while a span such as `30d` is resolved for good."""
+CLOCKS_DIFFER = (
+    "our clock and Netatmo's differ by more than a day, so its `since` cannot be resolved; "
+    "set the clock, or configure a date"
+)
 FUTURE_ALLOWED = 600
 """Seconds that a stamp may be ahead of Netatmo's own clock and still be believed."""
 
@@ -25,6 +43,8 @@ class Roster:
     survey: Survey
     targets: dict[ModuleId, tuple[Target, ...]] = field(default_factory=dict)
     missing: dict[DeviceName, Missing] = field(default_factory=dict)
+    impossible: dict[DeviceName, tuple[ChannelName, ...]] = field(default_factory=dict)
+    """Configured channels that the device's module does not measure."""
 
     def module(self, module: ModuleId) -> Module:
         """The module as the survey describes it."""
@@ -61,6 +81,7 @@ class Account:
         self._surveying = asyncio.Lock()
         self.surveyed_at = float("-inf")
         self._told_missing: set[DeviceName] = set()
+        self._told_impossible: dict[DeviceName, tuple[ChannelName, ...]] = {}
 
     async def survey(self, *, max_age: float = 0) -> Roster:
         """The modules as they are now, bound to the devices; one that is young enough is used again.
@@ -99,15 +120,27 @@ class Account:
         for device in self.devices:
             before = self._bindings.binding(device.name)
             found = identify(device, survey.modules, before)
+            if not isinstance(found, Missing) and not self._can_bind(device, found, before, now):
+                found = Missing(device.name, CLOCKS_DIFFER)
             if isinstance(found, Missing):
                 roster.missing[device.name] = found
                 continue
             until = self._bindings.delivered_until(device.name)
             binding = bind(device, found, before, until, now)
             bindings.append(binding)
-            targets[found.id].append(target(device, _believable(found, now), binding, self._catalogue))
+            made = target(device, _believable(found, now), binding, self._catalogue)
+            roster.impossible.update({device.name: made.impossible} if made.impossible else {})
+            if made.channels:
+                targets[found.id].append(made)
         roster.targets = {module: tuple(some) for module, some in targets.items()}
         return roster, bindings
+
+    def _can_bind(self, device: Device, module: Module, before: Binding | None, now: float) -> bool:
+        """Whether `since` can be resolved for good: a span counts back from a clock that must be right."""
+        resolved = (
+            before is not None and before.module == module.id and before.since_text == device.since.text
+        )
+        return resolved or not isinstance(device.since, Span) or abs(now - self._clock.now()) < CLOCKS_AGREE
 
     def _tell_missing(self, roster: Roster) -> None:
         for missing in roster.missing.values():
@@ -115,6 +148,10 @@ class Account:
                 text = next(device.module for device in self.devices if device.name == missing.device)
                 self._observer.tell(ModuleMissing(device=missing.device, module=text, reason=missing.reason))
         self._told_missing = set(roster.missing)
+        for device, channels in roster.impossible.items():
+            if self._told_impossible.get(device) != channels:
+                self._observer.tell(ChannelsImpossible(device=device, channels=channels))
+        self._told_impossible = dict(roster.impossible)
 
     def targets(self, module: ModuleId) -> tuple[Target, ...]:
         """The devices that mirror a module, as of the newest survey."""
@@ -162,9 +199,14 @@ class Account:
     async def _run(
         self, module: ModuleId, targets: Sequence[Target], errands: Sequence[Errand], *, again: bool = False
     ) -> Carried:
-        carried = Carried()
+        carried, failure = Carried(), None
         for errand in errands:
-            carried += await self._carrier.carry(errand, targets[0].module, targets, again=again)
+            try:
+                carried += await self._carrier.carry(errand, targets[0].module, targets, again=again)
+            except (RequestRefused, NotFound, UpstreamFault) as error:
+                failure = failure or error  # of this window perhaps, and the others should not wait for it
+        if failure:
+            raise failure
         if errands and not carried.stopped:
             self._observer.tell(PollCompleted(module=module, pages=carried.pages, rows=carried.rows))
         return carried

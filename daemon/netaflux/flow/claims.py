@@ -45,8 +45,8 @@ class Claims:
 
     def _unclaimed(self, series: Series, spans: Spans) -> Spans:
         for other in self._open.get(series, ()):
-            # what was cut out of another claim has to be sent again, and by nobody else
-            spans -= other.spans[series] - other.cut.get(series, Spans())
+            # what was cut out of it, too: an old value still on its way must not arrive after the new one
+            spans -= other.spans[series]
         return spans
 
     def cut(self, devices: Collection[DeviceName], times: Sequence[int]) -> None:

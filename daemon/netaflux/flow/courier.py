@@ -20,13 +20,16 @@ from netaflux.core.model import (
     DestinationId,
     DestinationName,
     DeviceName,
+    Module,
     ModuleId,
     Page,
     Row,
     Series,
     SetAside,
+    Window,
 )
-from netaflux.core.ports import Coverage, Observer
+from netaflux.core.plan import doubtful
+from netaflux.core.ports import Bindings, Coverage, Observer
 from netaflux.core.rows import batches, derive
 from netaflux.core.spans import Spans
 from netaflux.flow.claims import Claim, Claims
@@ -45,20 +48,42 @@ class _Parcel:
     identity: DestinationId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A page to deliver, and what is known about it."""
+
+    module: Module
+    page: Page
+    targets: tuple[Target, ...]
+    """The devices that it is for."""
+    ended: bool = True
+    """Whether its window holds nothing behind it; then the whole window is covered."""
+    again: bool = False
+    """Whether to send what is covered, too."""
+
+
 class Courier:
     """Brings pages to the doors of all destinations that lack them."""
 
     def __init__(
-        self, *, coverage: Coverage, doors: Mapping[DestinationName, Door], observer: Observer
+        self,
+        *,
+        coverage: Coverage,
+        bindings: Bindings,
+        doors: Mapping[DestinationName, Door],
+        observer: Observer,
     ) -> None:
         self._coverage = coverage
+        self._bindings = bindings
         self._doors = doors
         self._observer = observer
         self._claims = Claims()
         self._settling: defaultdict[ModuleId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._good: dict[tuple[DestinationName, DeviceName, tuple[ChannelName, ...]], Batch] = {}
         """The last row that each destination took of the same channels: the probe for refused batches."""
+        self._newest_good: dict[DestinationName, Batch] = {}
         self._announced: set[Series] = set()
+        self._told_aside: set[ModuleId] = set()
 
     def lacking(self, targets: Iterable[Target]) -> Spans:
         """Device time whose rows an open destination lacks, of all that these devices want."""
@@ -78,44 +103,51 @@ class Courier:
         """Whether any destination of these devices takes rows now."""
         return any(True for _ in self._open_ways(targets))
 
-    async def deliver(
-        self, module: ModuleId, page: Page, targets: Sequence[Target], *, again: bool = False
-    ) -> None:
+    def doubt(self, module: ModuleId, page: Page) -> Window | None:
+        """What a short page says is empty, where that should be asked once more."""
+        return doubtful(page, self._coverage.newest(module))
+
+    async def deliver(self, delivery: Delivery) -> None:
         """Store the page's rows, then bring them to every open door that lacks them.
 
         Raises StateError; a destination's failure closes its door and is told there.
         """
-        await self._admit(module, page, targets)
-        span = self._covering(module, page)
+        await self._admit(delivery)
+        span = self._covering(delivery)
         parcels = [
-            self._claimed(target, door, span, again=again) for target, door in self._open_ways(targets)
+            self._claimed(target, door, span, again=delivery.again)
+            for target, door in self._open_ways(delivery.targets)
         ]
         try:
             async with Together(max(1, len(parcels)), grace=0) as work:
                 for parcel in parcels:
-                    await work.start(self._bring(module, parcel, page))
+                    await work.start(self._bring(parcel, delivery.page))
         finally:
             for parcel in parcels:
                 self._claims.release(parcel.claim)
 
-    async def _admit(self, module: ModuleId, page: Page, targets: Iterable[Target]) -> None:
-        devices = {target.device for target in targets}
+    async def _admit(self, delivery: Delivery) -> None:
+        module, page = delivery.module.id, delivery.page
+        # a row is news only once: for all that mirror the module, not for those of this errand alone
+        devices = self._bindings.mirrors(module)
         # admit and grow of a module take turns, or the record of an old value could cover the hole
         # that its change has just cut
         async with self._settling[module]:
-            admitted = await self._coverage.admit(module, page, devices)
+            admitted = await self._coverage.admit(module, page, devices, newest_hint=delivery.module.newest)
             self._claims.cut(devices, admitted.news)
-        if page.aside:
+        if page.aside and module not in self._told_aside:
+            self._told_aside.add(module)
             reason = "their time is in the future or outside of what was asked"
             self._observer.tell(RowsPutAside(module=module, rows=page.aside, reason=reason))
         if late := admitted.late:
             self._observer.tell(RowsArrivedLate(module=module, rows=len(late), first=late[0]))
 
-    def _covering(self, module: ModuleId, page: Page) -> Spans:
+    def _covering(self, delivery: Delivery) -> Spans:
         """The device time for which this page is all there is: it ends at a row, never at the clock."""
+        page = delivery.page
         end = page.last
-        if not page.full and page.window.end is not None:
-            newest = self._coverage.newest(module)
+        if delivery.ended and not page.full and page.window.end is not None:
+            newest = self._coverage.newest(delivery.module.id)
             end = None if newest is None else min(page.window.end - 1, newest)
         return Spans() if end is None else Spans((page.window.begin, end))
 
@@ -128,27 +160,29 @@ class Courier:
         }
         return _Parcel(door, target, self._claims.take(lacking), identity)
 
-    async def _bring(self, module: ModuleId, parcel: _Parcel, page: Page) -> None:
+    async def _bring(self, parcel: _Parcel, page: Page) -> None:
         wanted = {series.channel: spans for series, spans in parcel.claim.spans.items()}
         if not any(wanted.values()):
             return
         rows = derive(page.rows, page.measures, parcel.target.channels)
         todo = list(batches(parcel.target.device, parcel.target.channels, rows, wanted))
-        sent, aside = await self._send(parcel, todo)
+        sent, aside = await self._send(parcel, todo, rows)
         left = _left(todo[sent:], todo[:sent])
         delivered = {
             series: spans - left.get(series.channel, Spans()) for series, spans in parcel.claim.spans.items()
         }
-        async with self._settling[module]:
+        async with self._settling[parcel.target.module.id]:
             await self._coverage.grow(parcel.claim.settled(delivered), aside)
 
-    async def _send(self, parcel: _Parcel, todo: Sequence[Batch]) -> tuple[int, list[SetAside]]:
+    async def _send(
+        self, parcel: _Parcel, todo: Sequence[Batch], rows: Sequence[Row]
+    ) -> tuple[int, list[SetAside]]:
         """Write batch after batch; how many were taken, and the rows that were refused."""
         self._announce(parcel, todo)
         aside: list[SetAside] = []
         for sent, batch in enumerate(todo):
             try:
-                aside += await self._write(parcel, batch)
+                aside += await self._write(parcel, batch, self._known_good(parcel, batch, rows))
             except DestinationError as error:
                 parcel.door.failed(error)
                 return sent, aside
@@ -171,9 +205,34 @@ class Courier:
                 SeriesStarted(destination=parcel.door.name, device=parcel.target.device, channels=new)
             )
 
-    async def _write(self, parcel: _Parcel, batch: Batch) -> list[SetAside]:
+    def _known_good(self, parcel: _Parcel, batch: Batch, rows: Sequence[Row]) -> Batch | None:
+        """Something that the destination took before, to tell a bad row from a bad destination.
+
+        Of the same channels: in this process, or a row of this page that is covered already. For a single
+        row anything that it took will do: there are no neighbours to ask.
+        """
+        return (
+            self._good.get((parcel.door.name, batch.device, batch.channels))
+            or self._covered_row(parcel, batch, rows)
+            or (self._newest_good.get(parcel.door.name) if len(batch.rows) == 1 else None)
+        )
+
+    def _covered_row(self, parcel: _Parcel, batch: Batch, rows: Sequence[Row]) -> Batch | None:
+        names = [channel.name for channel in parcel.target.channels]
+        places = [names.index(channel) for channel in batch.channels]
+        spans = [
+            self._coverage.covered(Series(parcel.identity, batch.device, channel))
+            for channel in batch.channels
+        ]
+        for row in reversed(rows):
+            values = tuple(row.values[place] for place in places)
+            if None not in values and all(row.time in covered for covered in spans):
+                return Batch(batch.device, batch.channels, [Row(row.time, values)])
+        return None
+
+    async def _write(self, parcel: _Parcel, batch: Batch, good: Batch | None) -> list[SetAside]:
         key = (parcel.door.name, batch.device, batch.channels)
-        refused = await write_around_refusals(parcel.door.destination, batch, self._good.get(key))
+        refused = await write_around_refusals(parcel.door.destination, batch, good)
         for row, reason in refused:
             self._observer.tell(
                 RowRefused(destination=key[0], device=batch.device, time=row.time, reason=reason)
@@ -182,6 +241,7 @@ class Courier:
         taken = [row for row in batch.rows if row.time not in gone] if gone else batch.rows
         if taken:
             self._good[key] = Batch(batch.device, batch.channels, taken[-1:])
+            self._newest_good[parcel.door.name] = self._good[key]
             self._observer.tell(_delivered(parcel.door.name, batch, taken))
         return [SetAside(parcel.identity, batch.device, batch.channels, row, why) for row, why in refused]
 

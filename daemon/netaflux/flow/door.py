@@ -1,6 +1,6 @@
 """A destination and how it is doing: who it is, whether it takes rows, when it is tried again."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
 from typing import Protocol
 
 from netaflux.core.cadence import backed_off
@@ -8,6 +8,9 @@ from netaflux.core.errors import DestinationError
 from netaflux.core.events import DestinationFailed, DestinationIdentified, DestinationRecovered
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.core.ports import Clock, Destination, Observer
+
+ASK_AGAIN = 86400.0
+"""Seconds after which a destination is asked again who it is: it may have been set up anew."""
 
 
 class Identities(Protocol):
@@ -30,11 +33,17 @@ class Door:
         self._observer = observer
         self.identity: DestinationId | None = None
         """Known once the destination has said who it is; before that nothing can be planned for it."""
+        self._recorded: DestinationId | None = None
+        """The identity that is remembered on disk, and whose change was told."""
         self.failures = 0
         self.reason: str | None = None
         """Why it failed last, while it does."""
         self.retry_at = 0.0
         """`Clock.monotonic` of the next try, while it fails."""
+        self._refusing_rows = False
+        """Whether it was rows that it did not take: then only rows can show that it works again."""
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
 
     @property
     def name(self) -> DestinationName:
@@ -44,39 +53,62 @@ class Door:
     @property
     def open(self) -> bool:
         """Whether rows may be sent now: identified, and not failing or due for another try."""
-        return self.identity is not None and (not self.failures or self._clock.monotonic() >= self.retry_at)
+        return self.identity is not None and not self._resting
 
-    async def ready(self, *, patient: bool = True) -> bool:
+    @property
+    def _resting(self) -> bool:
+        return self.failures > 0 and self._clock.monotonic() < self.retry_at
+
+    async def ready(self, *, patient: bool = True, record: bool = True) -> bool:
         """Find out who it is if that is not known yet; whether rows may be sent now.
 
-        A patient caller leaves a failing destination alone until its next try is due.
+        A patient caller leaves a failing destination alone until its next try is due. Without `record` the
+        identity is looked at for a plan, and nothing is remembered. Raises StateError.
         """
-        if patient and self.failures and self._clock.monotonic() < self.retry_at:
-            return False
-        if self.identity is None or self.failures:
-            return await self._tried(self._identify)
-        return True
+        async with self._asking:  # those who come meanwhile get this answer, and count no failure twice
+            if patient and self._resting:
+                return False
+            if self._in_question and not await self._identified():
+                return False
+            if record:
+                await self._record()
+            return True
 
-    async def _identify(self) -> None:
-        identity = await self.destination.identify()
-        if identity != self.identity:
-            changed = await self._identities.remember_identity(self.name, identity)
-            self.identity = identity
-            self._observer.tell(
-                DestinationIdentified(destination=self.name, identity=identity, changed=changed)
-            )
+    @property
+    def _in_question(self) -> bool:
+        old = self._clock.monotonic() - self._asked_at > ASK_AGAIN
+        return self.identity is None or self.failures > 0 or old
 
-    async def _tried(self, action: Callable[[], Awaitable[None]]) -> bool:
+    async def _identified(self) -> bool:
         try:
-            await action()
+            self.identity = await self.destination.identify()
+            self._asked_at = self._clock.monotonic()
         except DestinationError as error:
-            self.failed(error)
+            self._count(error)
             return False
-        self.worked()
+        if self._refusing_rows:
+            self.retry_at = self._clock.monotonic()
+        else:
+            self.worked()
         return True
+
+    async def _record(self) -> None:
+        identity = self.identity
+        if identity is None or identity == self._recorded:
+            return
+        changed = await self._identities.remember_identity(self.name, identity)
+        self._recorded = identity
+        self._observer.tell(DestinationIdentified(destination=self.name, identity=identity, changed=changed))
 
     def failed(self, error: DestinationError) -> None:
-        """It did not take what it should: said once, tried again later and later."""
+        """It did not take rows: said once, tried again later and later."""
+        self._refusing_rows = True
+        if self._resting:
+            self.reason = error.message  # one more of those that were on their way when it failed
+        else:
+            self._count(error)
+
+    def _count(self, error: DestinationError) -> None:
         if not self.failures:
             self._observer.tell(
                 DestinationFailed(destination=self.name, reason=error.message, remedy=error.remedy)
@@ -91,3 +123,4 @@ class Door:
             self._observer.tell(DestinationRecovered(destination=self.name, failures=self.failures))
         self.failures = 0
         self.reason = None
+        self._refusing_rows = False

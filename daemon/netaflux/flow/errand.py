@@ -10,7 +10,7 @@ from netaflux.core.measures import in_order
 from netaflux.core.model import Lane, Measure, Module, Page, Window
 from netaflux.core.plan import Errand, following
 from netaflux.core.ports import Observer, Source
-from netaflux.flow.courier import Courier
+from netaflux.flow.courier import Courier, Delivery
 from netaflux.flow.together import Together
 
 PAGES_ON_THE_WAY = 4
@@ -51,7 +51,7 @@ class Carrier:
         carried = Carried()
         measures = measures_needed(targets)
         window: Window | None = errand.window
-        lane = errand.lane
+        lane, doubted = errand.lane, None
         async with Together(PAGES_ON_THE_WAY) as deliveries:
             while window is not None:
                 if not self._courier.reachable(targets):
@@ -59,8 +59,13 @@ class Carrier:
                     break
                 page = await self._fetch(module, measures, window, lane)
                 carried += Carried(pages=1, rows=len(page.rows))
-                await deliveries.start(self._courier.deliver(module.id, page, targets, again=again))
                 window = following(page)
+                if window is None and (doubt := self._courier.doubt(module.id, page)) != doubted:
+                    window = doubted = doubt
+                delivery = Delivery(
+                    module=module, page=page, targets=tuple(targets), ended=window is None, again=again
+                )
+                await deliveries.start(self._courier.deliver(delivery))
                 lane = Lane.HISTORY  # whatever does not fit into one page is no news
         return carried
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from netaflux.clocks import RealClock
 from netaflux.config import Loaded, Settings, state_dir
-from netaflux.core.budget import Limit
 from netaflux.core.channels import Catalogue, OwnChannel
 from netaflux.core.devices import Device
 from netaflux.core.errors import StateError
 from netaflux.core.events import Event
+from netaflux.core.limits import Limit
 from netaflux.core.model import AccountName, DestinationName
 from netaflux.core.ports import Clock, Observer, Source
 from netaflux.destinations import OpenDestination, open_destination

@@ -10,13 +10,11 @@ from netaflux.core.budget import (
     LEASE,
     BudgetRecord,
     Lease,
-    Limit,
-    Moment,
-    Windows,
     lease_size,
-    limits,
 )
+from netaflux.core.limits import Limit, Windows, limits
 from netaflux.core.model import Lane
+from netaflux.core.moment import Moment
 
 FIVE_IN_TEN = (Limit(5, 10),)
 AT_START = Moment(monotonic=1000.0, wall=1_700_000_000.0, boot="monday")

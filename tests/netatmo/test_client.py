@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -8,6 +9,7 @@ import pytest
 from aiohttp import web
 from aioresponses import aioresponses
 
+from netaflux.core.caution import PROBE
 from netaflux.core.errors import (
     Busy,
     NetafluxError,
@@ -21,6 +23,9 @@ from netaflux.core.errors import (
     UpstreamFault,
 )
 from netaflux.core.model import Lane
+from netaflux.netatmo.gate import Gate
+from netaflux.simulator import Limits, Served, World, estate, serve
+from tests.fakes import TurnedClock
 from tests.netatmo.world import Keeper, Wired, serving, wired
 
 URL = "https://api.netatmo.invalid/api/getmeasure"
@@ -145,7 +150,7 @@ async def test_no_call_holds_a_token_while_it_waits_for_its_permit() -> None:
     borrowed_at: list[float] = []
     async with answering(GOOD_ANSWER) as world:
         opens = world.clock.now() + 600
-        await world.gate.close(600, "usage reached")
+        await world.gate.pause(600, "usage reached")
         world.keeper.on_borrowing = lambda: borrowed_at.append(world.clock.now())
         await world.measure()
 
@@ -161,6 +166,17 @@ async def test_the_token_shows_nowhere() -> None:
 
             told = [caught.value, caught.value.__cause__, world.client, *world.listener.events]
             assert "canary" not in repr(told) + str(caught.value)
+
+
+async def test_a_refusal_that_repeats_the_token_is_told_without_it() -> None:
+    body = {"error": {"code": 26, "message": "too many calls with 5a00|canary"}}
+    async with answering({"status": 429, "payload": body}, keeper=Keeper("5a00|canary")) as world:
+        with pytest.raises(QuotaReached) as caught:
+            await world.measure()
+
+        assert "too many calls" in caught.value.message
+        told = [caught.value, world.gate.state(), *world.listener.events]
+        assert "canary" not in repr(told) + str(caught.value)
 
 
 # what passes
@@ -306,3 +322,134 @@ async def test_a_write_is_never_repeated(answer: dict[str, Any]) -> None:
             await world.measure(write=True)
 
     assert world.keeper.rejections == (["first"] if answer is EXPIRED else [])
+
+
+# at the door of a Netatmo that counts
+
+FEW = Limits(user_per_10_seconds=3, user_per_hour=30)
+
+
+@asynccontextmanager
+async def throttled(**settings: Any) -> AsyncIterator[tuple[Wired, Served]]:
+    """A client that thinks it may call far more often than Netatmo lets it."""
+    clock = TurnedClock()
+    one = World.of(estate(clock.now(), days=1))
+    world = replace(one, netatmo=replace(one.netatmo, limits=FEW, **settings))
+    async with serve(world, clock) as served:
+        pair = served.netatmo.logins.current("default")
+        assert pair is not None
+        async with wired(served.netatmo_url, keeper=Keeper(pair.access), clock=clock) as wire:
+            yield wire, served
+
+
+async def surveyed(world: Wired, calls: int) -> None:
+    for _ in range(calls):
+        await world.client.call(PROBE, {}, lane=Lane.LIVE)
+
+
+def arrivals(served: Served) -> list[tuple[str, int | str | None, float]]:
+    """Each call's endpoint, Netatmo's code if it was refused, and the seconds since the first."""
+    calls = served.netatmo.ledger.calls
+    return [(call.endpoint.removeprefix("/api/"), call.code, call.time - calls[0].time) for call in calls]
+
+
+@pytest.mark.parametrize("status", [403, 429])
+@pytest.mark.parametrize(("retry_after", "closed"), [(False, 600), (True, 10)])
+async def test_a_refused_client_stays_away_and_comes_back_with_one_survey(
+    status: int, closed: float, *, retry_after: bool
+) -> None:
+    async with throttled(quota_status=status, retry_after=retry_after) as (world, served):
+        await surveyed(world, 3)
+        with pytest.raises(QuotaReached):
+            await world.measure()
+        with pytest.raises(NetafluxError, match="getmeasure"):  # it says too little to be answered
+            await world.measure()
+        begun = world.clock.now()
+        await surveyed(world, 2)
+
+    seconds = [pytest.approx(each, abs=0.1) for each in (closed, closed + 5, closed + 10, closed + 15)]
+    assert begun == pytest.approx(1_700_000_000 + closed + 5, abs=0.1)
+    assert arrivals(served) == [
+        *[(PROBE, None, 0)] * 3,
+        ("getmeasure", 26, 0),
+        (PROBE, None, seconds[0]),
+        ("getmeasure", 10, seconds[1]),
+        (PROBE, None, seconds[2]),
+        (PROBE, None, seconds[3]),
+    ]
+
+
+async def test_a_client_that_is_refused_by_the_hour_comes_back_ever_later_and_is_let_in() -> None:
+    async with throttled() as (world, served):
+        for _ in range(30):
+            await surveyed(world, 1)
+            world.clock.time += 10
+        for _ in range(3):
+            with pytest.raises(QuotaReached):
+                await surveyed(world, 1)
+        await surveyed(world, 15)
+
+    refusals = [time for _, code, time in arrivals(served) if code == 26]
+    assert refusals == pytest.approx([300, 900, 2100], abs=1)
+    assert [code for _, code, time in arrivals(served) if time > 2100] == [None] * 15
+
+
+async def test_a_probe_that_fails_fails_the_call_that_waits_and_nothing_else() -> None:
+    asked: list[str] = []
+
+    def answering_with(*answers: tuple[int, dict[str, Any]]) -> Any:
+        each = iter(answers)
+
+        async def answer(request: web.Request) -> web.Response:
+            asked.append(request.path.removeprefix("/api/"))
+            status, body = next(each)
+            return web.json_response(body, status=status)
+
+        return answer
+
+    quota = (429, {"error": {"code": 26, "message": "no"}})
+    denied = (403, {"error": {"code": 13, "message": "no"}})
+    handlers = {
+        "setstate": answering_with(quota, (200, {"status": "ok"})),
+        PROBE: answering_with(quota, (500, {}), denied),
+    }
+    async with serving(handlers) as url, wired(url) as world:
+        failures: list[NetafluxError] = []
+        for _ in range(4):
+            with pytest.raises(NetafluxError) as caught:
+                await world.client.call("setstate", {}, lane=Lane.LIVE, write=True)
+            failures.append(caught.value)
+        await world.client.call("setstate", {}, lane=Lane.LIVE, write=True)
+
+    assert [type(each) for each in failures] == [QuotaReached, QuotaReached, UpstreamFault, ScopeDenied]
+    assert asked == ["setstate", PROBE, PROBE, PROBE, "setstate"], "what was not let in was never sent"
+
+
+class SlowKeeper(Keeper):
+    """While the first token is waited for, somebody else's call is told to stay away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates: list[Gate] = []
+
+    @asynccontextmanager
+    async def borrowed(self) -> AsyncIterator[str]:
+        if self.gates:
+            await self.gates.pop().pause(300, "usage reached")
+        async with super().borrowed() as access:
+            yield access
+
+
+async def test_a_call_whose_token_comes_after_the_closing_is_sent_after_the_reopening() -> None:
+    keeper, arrived = SlowKeeper(), []
+
+    async def answer(_: web.Request) -> web.Response:
+        arrived.append(world.clock.now())
+        return web.json_response(GOOD)
+
+    async with serving({"getmeasure": answer}) as url, wired(url, keeper=keeper) as world:
+        begun = world.clock.now()
+        keeper.gates.append(world.gate)
+        await world.measure()
+
+    assert arrived == [begun + 300]

@@ -12,9 +12,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from netaflux.core.budget import BudgetRecord, limits
+from netaflux.core.budget import BudgetRecord
 from netaflux.core.errors import NetafluxError, StateError
 from netaflux.core.events import CallRepeated
+from netaflux.core.limits import limits
 from netaflux.core.model import AccountName, Lane
 from netaflux.http import Http
 from netaflux.netatmo.client import NetatmoClient
@@ -169,9 +170,13 @@ class Wired:
 
 @asynccontextmanager
 async def wired(
-    api_url: str = "https://api.netatmo.invalid/", *, keeper: Keeper | None = None, total: float = 5
+    api_url: str = "https://api.netatmo.invalid/",
+    *,
+    keeper: Keeper | None = None,
+    total: float = 5,
+    clock: TurnedClock | None = None,
 ) -> AsyncIterator[Wired]:
-    clock, listener, keeper = TurnedClock(), Listener(), keeper or Keeper()
+    clock, listener, keeper = clock or TurnedClock(), Listener(), keeper or Keeper()
     world = World(store=Disk(), clock=clock, boot="monday", observer=listener)
     many = limits(1000, 1000)
     async with Http.open(total=total) as http, Budget.open(app=many, account=many, world=world) as budget:

@@ -110,6 +110,42 @@ class BudgetClosed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReopened(Event):
+    """Calls are made again; at most `per_hour` of them."""
+
+    name = "budget.reopened"
+    scope: str
+    per_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetEased(Event):
+    """Hours have passed without a refusal: as many calls may be made as the configuration says."""
+
+    name = "budget.eased"
+    scope: str
+    per_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CadenceStretched(Event):
+    """The account's calls do not suffice for live polling, which therefore becomes rarer by this factor."""
+
+    name = "cadence.stretched"
+    level = "warning"
+    account: AccountName
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CadenceRestored(Event):
+    """The account's calls suffice for live polling as often as it likes."""
+
+    name = "cadence.restored"
+    account: AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleBound(Event):
     """A device mirrors this module from now on."""
 

@@ -13,7 +13,15 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from netaflux.core.errors import Busy, QuotaReached, TokenRejected, Unreachable, UpstreamFault
+from netaflux.core.caution import PROBE
+from netaflux.core.errors import (
+    Busy,
+    NetatmoError,
+    QuotaReached,
+    TokenRejected,
+    Unreachable,
+    UpstreamFault,
+)
 from netaflux.core.events import CallRepeated
 from netaflux.core.model import AccountName, Lane
 from netaflux.core.ports import Clock, Observer
@@ -21,10 +29,14 @@ from netaflux.http import Answer, Http
 from netaflux.netatmo.errors import Envelope, envelope_of
 from netaflux.netatmo.gate import Gate
 from netaflux.netatmo.servertime import ServerTime
+from netaflux.netatmo.turns import Permit
 
 ATTEMPTS = 3
 LONGEST_PAUSE = 60.0
 """Seconds of `Retry-After` that a call waits for by itself; a longer one closes the gate for everybody."""
+
+_SHUT = (QuotaReached, Busy, UpstreamFault, TokenRejected)
+"""Answers that do not show that calls are let in again; every other one does, be it a refusal."""
 
 _BACK_OFF = wait_exponential_jitter(initial=1, max=10, jitter=1)
 
@@ -88,9 +100,9 @@ class NetatmoClient:
         call = _Call(endpoint, params, lane, write)
         try:
             return await self._authorized(call)
-        except (Busy, QuotaReached, UpstreamFault) as error:
+        except (Busy, UpstreamFault) as error:
             if call.access and not _soon(error):
-                await self._gate.close(error.retry_after, error.message)
+                await self._gate.pause(error.retry_after or 0.0, error.message)
             raise
 
     async def _authorized(self, call: _Call) -> Envelope:
@@ -124,11 +136,32 @@ class NetatmoClient:
         return await attempts(self._attempt, call)
 
     async def _attempt(self, call: _Call) -> Envelope:
-        call.access = ""
-        # first the permit: a token that waits for one would hold up a refresh
-        async with self._gate.permit(call.lane), self._keeper.borrowed() as call.access:
-            answer = await self._exchange(call)
+        probe = _Call(PROBE, {}, call.lane, write=False)
+        while True:  # every turn waits for a permit, and uses it up
+            call.access = ""
+            # first the permit: a token that waits for one would hold up a refresh
+            async with self._gate.permit(call.lane) as permit, self._keeper.borrowed() as access:
+                if permit.void:
+                    continue
+                call.access = probe.access = access
+                if permit.probe and call.endpoint != PROBE:
+                    await self._send(probe, permit)
+                else:
+                    return await self._send(call, permit)
+
+    async def _send(self, call: _Call, permit: Permit) -> Envelope:
+        """Make the call, and let the gate know what it means for the limits."""
+        answer = await self._exchange(call)
+        try:
             envelope = envelope_of(answer, call.endpoint, secret=call.access)
+        except QuotaReached as error:
+            await self._gate.refused(permit, error.retry_after, error.message)
+            raise
+        except NetatmoError as error:
+            if not isinstance(error, _SHUT):
+                permit.succeeded()
+            raise
+        permit.succeeded()
         self.time.heard(envelope)
         return envelope
 
@@ -146,9 +179,9 @@ def _failure(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def _soon(error: Busy | QuotaReached | UpstreamFault) -> bool:
-    """Whether it passes, and Netatmo does not ask for a longer pause than one call should make."""
-    return not isinstance(error, QuotaReached) and (error.retry_after or 0) <= LONGEST_PAUSE
+def _soon(error: Busy | UpstreamFault) -> bool:
+    """Whether Netatmo asks for no longer pause than one call should make."""
+    return (error.retry_after or 0) <= LONGEST_PAUSE
 
 
 def _passes(error: BaseException) -> bool:

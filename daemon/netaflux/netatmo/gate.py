@@ -4,38 +4,61 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
-from netaflux.core.budget import BudgetState, Limit
+from netaflux.core.budget import BudgetState
+from netaflux.core.caution import TOGETHER
+from netaflux.core.events import CadenceRestored, CadenceStretched
+from netaflux.core.limits import Limit
 from netaflux.core.model import AccountName, Lane
 from netaflux.netatmo.scope import Scope, World
-from netaflux.netatmo.turns import Turns
-
-CLOSING = 600.0
-"""Seconds to stay away after a quota error that does not say for how long."""
+from netaflux.netatmo.turns import Permit, Turns
 
 
 class Gate:
     """One account's way to the API: a permit of the account's limits and one of the app's for every call."""
 
-    def __init__(self, scope: Scope, turns: Turns) -> None:
+    def __init__(self, account: AccountName, scope: Scope, budget: "Budget") -> None:
+        self._account = account
         self._scope = scope
-        self._turns = turns
+        self._budget = budget
 
     @asynccontextmanager
-    async def permit(self, lane: Lane) -> AsyncIterator[None]:
-        """Wait for a permit and hold it for one call, whose outcome does not matter. Raises StateError."""
-        await self._turns.admit(self._scope, lane)
-        try:
-            yield
-        finally:
-            self._turns.answered(self._scope, lane)
+    async def permit(self, lane: Lane) -> AsyncIterator[Permit]:
+        """Wait for a permit and hold it for one call. Raises StateError.
 
-    async def close(self, seconds: float | None, reason: str) -> None:
-        """Let the account make no call for so long, at most an hour: Netatmo said that a limit is reached."""
-        await self._scope.close(CLOSING if seconds is None else seconds, reason)
+        Tell it when the call has succeeded. One that is a `probe` is for a survey and for nothing else; one
+        that is `void` when the call comes to be sent is for nothing at all: ask for another.
+        """
+        turns = self._budget.turns
+        permit = await turns.admit(self._scope, lane)
+        try:
+            yield permit
+        finally:
+            turns.answered(permit)
+
+    async def pause(self, seconds: float, reason: str) -> None:
+        """Let the account make no call for so long, an hour at most: Netatmo wants to be left alone."""
+        self._scope.pause(seconds, reason)
+        await self._scope.save()
+
+    async def refused(self, permit: Permit, seconds: float | None, reason: str) -> None:
+        """Netatmo said that a limit is reached, and maybe for how many seconds to stay away."""
+        await self._budget.refused(self._scope, permit, seconds, reason)
+
+    def declare_live_need(self, calls_per_hour: float) -> None:
+        """How many calls the account's live polling would like to make; history leaves them free."""
+        self._budget.declare(self._account, calls_per_hour)
+
+    def stretch(self) -> float:
+        """By which factor live polling has to be rarer than declared; ask before each round.
+
+        The limits of the account and of the app count as they are now, refusals included. Told where it
+        begins and where it ends.
+        """
+        return self._budget.stretch(self._account)
 
     def state(self) -> BudgetState:
         """What status shows of the account's budget."""
-        return self._scope.state(self._turns.waiting(self._scope))
+        return self._scope.state(self._budget.turns.waiting(self._scope))
 
 
 class Budget:
@@ -45,7 +68,9 @@ class Budget:
         self._app = app
         self._account_limits = account_limits
         self._world = world
-        self._turns = Turns(app, world.clock)
+        self.turns = Turns(app, world.clock)
+        """Those who wait."""
+        self._stretched: set[AccountName] = set()
         self._scopes: dict[AccountName, Scope] = {}
 
     @classmethod
@@ -68,13 +93,43 @@ class Budget:
         if account not in self._scopes:
             scope = await Scope.load(f"account:{account}", self._account_limits, self._world)
             self._scopes.setdefault(account, scope)
-        return Gate(self._scopes[account], self._turns)
+        return Gate(account, self._scopes[account], self)
+
+    async def refused(self, scope: Scope, permit: Permit, seconds: float | None, reason: str) -> None:
+        """Close the account; and the app, where another account was refused a moment ago."""
+        closed = [scope]
+        if scope.refuse(permit.part(scope), seconds, reason) and self._another_refused(scope):
+            self._app.refuse(permit.part(self._app), seconds, reason)
+            closed.append(self._app)
+        for each in closed:
+            await each.save()
+
+    def _another_refused(self, scope: Scope) -> bool:
+        # what was refused before the app reopened has closed it already
+        moment = max(self._world.clock.monotonic() - TOGETHER, self._app.reopens())
+        return any(other.refused_since(moment) for other in self._scopes.values() if other is not scope)
+
+    def declare(self, account: AccountName, calls_per_hour: float) -> None:
+        """What an account's live polling would like to make; the app's is that of all accounts."""
+        self._scopes[account].live_need = max(0.0, calls_per_hour)
+        self._app.live_need = sum(scope.live_need for scope in self._scopes.values())
+
+    def stretch(self, account: AccountName) -> float:
+        """By which factor the account's live polling has to be rarer; told where it begins and ends."""
+        factor = max(self._scopes[account].stretch, self._app.stretch)
+        if factor > 1 and account not in self._stretched:
+            self._stretched.add(account)
+            self._world.observer.tell(CadenceStretched(account=account, factor=factor))
+        if factor <= 1 and account in self._stretched:
+            self._stretched.remove(account)
+            self._world.observer.tell(CadenceRestored(account=account))
+        return factor
 
     def state(self) -> BudgetState:
         """What status shows of the app's budget, with the calls of all accounts."""
-        return self._app.state(self._turns.waiting())
+        return self._app.state(self.turns.waiting())
 
     async def _end(self) -> None:
-        await self._turns.end()
+        await self.turns.end()
         for scope in (*self._scopes.values(), self._app):
             await scope.end()

@@ -8,14 +8,54 @@ from itertools import count
 
 from netaflux.core.model import Lane
 from netaflux.core.ports import Clock
-from netaflux.netatmo.scope import Scope
+from netaflux.netatmo.scope import Scope, Taken
 
 SHORTEST_SLEEP = 0.001
 
 _ORDER = {Lane.LIVE: 0, Lane.HISTORY: 1}
 
 
+class Permit:
+    """Leave to make one call: a permit of the account and one of the app."""
+
+    def __init__(self, lane: Lane, *scopes: Scope) -> None:
+        self._taken: tuple[tuple[Scope, Taken], ...] = tuple((scope, scope.take(lane)) for scope in scopes)
+
+    @property
+    def probe(self) -> bool:
+        """Whether its call, a survey, is to tell that the closed budget can be open again."""
+        return any(taken.probe for _, taken in self._taken)
+
+    @property
+    def void(self) -> bool:
+        """Whether the budget was closed since, so that the call must not be sent any more."""
+        return any(scope.void(taken) for scope, taken in self._taken)
+
+    def part(self, scope: Scope) -> Taken:
+        """What was taken of one of its scopes."""
+        return next(taken for each, taken in self._taken if each is scope)
+
+    def succeeded(self) -> None:
+        """Netatmo has answered, and not that a limit is reached."""
+        for scope, taken in self._taken:
+            scope.succeeded(taken)
+
+    def answered(self) -> None:
+        """The call has its answer, or will never have one."""
+        for scope, taken in self._taken:
+            scope.answered(taken)
+
+    def unused(self) -> None:
+        """The call was certainly never sent."""
+        for scope, taken in self._taken:
+            scope.untake(taken)
+
+
 def _unsettled() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _ungranted() -> asyncio.Future[Permit]:
     return asyncio.get_running_loop().create_future()
 
 
@@ -26,7 +66,7 @@ class _Ticket:
     scope: Scope
     lane: Lane
     number: int
-    granted: asyncio.Future[None] = field(default_factory=_unsettled)
+    granted: asyncio.Future[Permit] = field(default_factory=_ungranted)
 
     @property
     def place(self) -> tuple[int, int]:
@@ -48,24 +88,22 @@ class Turns:
         self._server: asyncio.Task[None] | None = None
         self._nap: asyncio.Future[None] | None = None
 
-    async def admit(self, scope: Scope, lane: Lane) -> None:
+    async def admit(self, scope: Scope, lane: Lane) -> Permit:
         """Return with a permit of the scope and of the app taken, both at once. Raises StateError."""
         if not self._tickets and self._wait(scope, lane) <= 0 and scope.leased and self._app.leased:
-            self._take(scope, lane)
-            return
+            return Permit(lane, scope, self._app)
         ticket = _Ticket(scope, lane, next(self._numbers))
         insort(self._tickets, ticket, key=lambda each: each.place)
         self._stir()
         try:
-            await ticket.granted
+            return await ticket.granted
         except asyncio.CancelledError:
             self._withdraw(ticket)
             raise
 
-    def answered(self, scope: Scope, lane: Lane) -> None:
+    def answered(self, permit: Permit) -> None:
         """The call of a permit is over; others may be waiting for that."""
-        for each in (scope, self._app):
-            each.answered(lane)
+        permit.answered()
         self._stir()
 
     def waiting(self, scope: Scope | None = None) -> int:
@@ -84,17 +122,12 @@ class Turns:
     def _wait(self, scope: Scope, lane: Lane) -> float:
         return max(scope.wait(lane), self._app.wait(lane))
 
-    def _take(self, scope: Scope, lane: Lane) -> None:
-        for each in (scope, self._app):
-            each.take(lane)
-
     def _withdraw(self, ticket: _Ticket) -> None:
         if ticket in self._tickets:
             self._tickets.remove(ticket)
         elif not ticket.granted.cancelled() and not ticket.granted.exception():
             # the permit came in the very moment of the cancellation
-            for each in (ticket.scope, self._app):
-                each.untake(ticket.lane)
+            ticket.granted.result().unused()
         self._stir()
 
     def _stir(self) -> None:
@@ -131,9 +164,8 @@ class Turns:
         return None, min(waits.values(), default=math.inf)
 
     def _grant(self, ticket: _Ticket) -> None:
-        self._take(ticket.scope, ticket.lane)
         self._tickets.remove(ticket)
-        ticket.granted.set_result(None)
+        ticket.granted.set_result(Permit(ticket.lane, ticket.scope, self._app))
 
     async def _lease_for(self, ticket: _Ticket) -> None:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netaflux.app import App, open_app
-from netaflux.commands import perform
+from netaflux.commands.perform import perform
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, load
 from netaflux.core.events import Event

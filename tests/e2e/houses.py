@@ -15,8 +15,9 @@ NEVER = (Span(-inf),)
 
 def module_of(rows: int, at: int, *, kind: str = "NAMain", **odd: Any) -> Module:
     """A module that took so many rows, one every five minutes, the last of them shortly before `at`."""
-    ids = {"NAMain": BASE, "NAModule1": PORCH}
-    module = Module(id=ids[kind], kind=kind, name="Indoor", set_up=at - rows * STEP - 60, jitter=0)
+    known = {"NAMain": (BASE, "Indoor"), "NAModule1": (PORCH, "Porch")}
+    module_id, name = known[kind]
+    module = Module(id=module_id, kind=kind, name=name, set_up=at - rows * STEP - 60, jitter=0)
     end = module.sampling.first + rows * STEP
     return replace(module, **{"gaps": (Span(end),), **odd})
 

@@ -83,7 +83,9 @@ def expected(
 ) -> Held:
     """What the mirrors should show of the house, as Netatmo has it at that moment."""
     formulas = {**FORMULAS, **(own or {})}
-    return {series: cells for mirror in mirrors for series, cells in _shown(house, mirror, at, formulas) if cells}
+    return {
+        series: cells for mirror in mirrors for series, cells in _shown(house, mirror, at, formulas) if cells
+    }
 
 
 def _shown(
@@ -110,7 +112,9 @@ def held(fluxtream: Fluxtream, guest: int | None = None) -> Held:
     """All that a guest's store holds, of the first guest by default."""
     owner = fluxtream.users[0].guest if guest is None else guest
     cells = fluxtream.store.values.items()
-    return {(cell.device, cell.channel): dict(values) for cell, values in cells if cell.guest == owner and values}
+    return {
+        (cell.device, cell.channel): dict(values) for cell, values in cells if cell.guest == owner and values
+    }
 
 
 def differences(wanted: Held, found: Held) -> list[str]:

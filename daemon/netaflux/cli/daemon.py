@@ -69,12 +69,18 @@ def _show_accounts(answer: Json) -> None:
         (
             account["name"],
             account["state"],
-            "–" if account["authorized_until"] is None else f"in {ago(account['authorized_until'] - now)}",
+            _from_now(account["authorized_until"], now),
             _calls(account["calls"]),
         )
         for account in answer["accounts"]
     ]
     table(("account", "state", "token expires", "calls"), rows)
+
+
+def _from_now(moment: float | None, now: float) -> str:
+    if moment is None:
+        return "–"
+    return f"in {ago(moment - now)}" if moment > now else "now"
 
 
 def _calls(calls: Json) -> str:
@@ -93,7 +99,7 @@ def _show_devices(answer: Json) -> None:
             when(at["watermark"]),
             ago(at["lag"]),
             when(device["newest"]),
-            "–" if device["next_poll"] is None else f"in {ago(max(0.0, device['next_poll'] - now))}",
+            _from_now(device["next_poll"], now),
             device["trouble"]["reason"] if device["trouble"] else "–",
         )
         for device in answer["devices"]
@@ -132,10 +138,8 @@ def _notes(answer: Json) -> Iterator[str]:
         yield f"{missing['device']}: {missing['reason']}"
     for account in answer["accounts"]:
         if account["needs_person"]:
-            yield (
-                f"account {account['name']}: {account['suspicion']}; "
-                f"run `netaflux authorize --account {account['name']}`"
-            )
+            yield f"account {account['name']}: {account['suspicion']}"
+            yield f"  → {account['remedy']}"
         elif account["trouble"]:
             yield f"account {account['name']}: {account['trouble']['reason']}"
     yield from _aside(answer["rows_aside"])

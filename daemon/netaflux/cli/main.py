@@ -34,6 +34,12 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
             "devices": "List the stations and modules that the accounts can see.",
         },
     ),
+    "Making sure": (
+        "verify",
+        {
+            "verify": "Compare what the destinations hold with what Netatmo has, and repair it.",
+        },
+    ),
     "Setting up": (
         "setup",
         {
@@ -60,6 +66,7 @@ def application(wanted: str = "") -> App:
         help=HELP,
         help_format="markdown",
         exit_on_error=False,
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), show_default=False),
     )
     # each family is imported when one of its commands is wanted: `health` has to start fast
@@ -69,6 +76,13 @@ def application(wanted: str = "") -> App:
             app.command(
                 f"netaflux.cli.{module}:{command}", name=command, group=group, help=None if whole else told
             )
+    imports = "Send the rows of Netatmo's CSV exports to a device's destinations."
+    app.command(
+        "netaflux.cli.import_csv:import_csv",
+        name="import-csv",
+        group="Data",
+        help=None if wanted == "import-csv" else imports,
+    )
     app.command(
         "netaflux.cli.completion:completion",
         name="completion",
@@ -83,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         words = sys.argv[1:] if arguments is None else list(arguments)
         result = application(words[0] if words else "")(words, result_action="return_value")
+        sys.stdout.flush()  # at exit it would be too late to be quiet about a reader that has gone
     except CycloptsError:
         return UsageError.exit_code  # it has said what is wrong
     except NetafluxError as error:

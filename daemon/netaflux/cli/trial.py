@@ -69,6 +69,7 @@ async def _demo(*, live: bool, days: float, json: bool) -> int:
                     case _:
                         progress.update(task, description="")
                         _show_demo(event, json=json)
+                        sys.stdout.flush()  # a live demo goes on
     return code
 
 

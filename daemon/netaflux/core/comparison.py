@@ -65,7 +65,7 @@ class Compared:
 
 def equal(value: Number, found: Number) -> bool:
     """Whether two numbers are the same as far as they are compared; one that is none equals nothing."""
-    return found == value or f"{found:.{DIGITS}g}" == f"{value:.{DIGITS}g}" != "nan"
+    return found == value or f"{found:.{DIGITS}g}" == f"{value:.{DIGITS}g}"
 
 
 def compare(expected: Mapping[Number, Number], held: Iterable[tuple[Number, Number]]) -> Compared:

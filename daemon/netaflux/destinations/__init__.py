@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias
 
 from netaflux.core.model import DestinationName
-from netaflux.core.ports import Destination
+from netaflux.core.ports import Destination, ReadBack
 from netaflux.destinations.fluxtream.settings import FluxtreamSettings
 
 __all__ = ["DestinationSettings", "FluxtreamSettings", "OpenDestination", "open_destination"]
@@ -16,8 +16,8 @@ DestinationSettings: TypeAlias = FluxtreamSettings
 """The settings of any kind, told apart by `type`; with a second kind a union discriminated by it."""
 
 
-class OpenDestination(Destination, Protocol):
-    """A destination and what it says of us."""
+class OpenDestination(Destination, ReadBack, Protocol):
+    """A destination, what it holds and what it says of us."""
 
     @property
     def introduction(self) -> str:

@@ -34,8 +34,8 @@ def csv_text(store: Store, cells: Sequence[Cell], begin: float, end: float) -> I
 
 
 def _by_time(store: Store, cell: Cell, begin: float, end: float) -> dict[Number, list[Number]]:
-    inside = (sample for sample in numbers(store, cell) if begin <= sample[0] <= end)
-    return {time: [number for _, number in group] for time, group in groupby(inside, key=lambda one: one[0])}
+    inside = groupby(numbers(store, cell, begin, end), key=lambda one: one[0])
+    return {time: [number for _, number in group] for time, group in inside}
 
 
 def _digits(number: Number) -> str:

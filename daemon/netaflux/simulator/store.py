@@ -144,10 +144,11 @@ def _check_name(guest: int, device: str, name: str) -> None:
         raise BatchRefused(f"exception: Invalid key '{guest}.{device}.{name}.info'")
 
 
-def numbers(store: Store, cell: Cell) -> Iterator[tuple[Number, Number]]:
-    """All numbers of a channel by ascending time, those that stand twice twice."""
+def numbers(store: Store, cell: Cell, begin: float, end: float) -> Iterator[tuple[Number, Number]]:
+    """The numbers of a channel, begin ≤ t ≤ end, by ascending time, those that stand twice twice."""
     values, twins = store.values.get(cell, {}), store.twins.get(cell, {})
-    for time in sorted(values.keys() | twins.keys()):
+    # a channel is read back in hundreds of pieces: of each only what is asked for is put into order
+    for time in sorted({time for kept in (values, twins) for time in kept if begin <= time <= end}):
         yield from ((time, number) for number in (*_some(values, time), *twins.get(time, ())))
 
 

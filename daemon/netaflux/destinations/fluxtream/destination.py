@@ -2,16 +2,18 @@
 
 from asyncio import Semaphore
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Self, TypeVar
 
 import orjson
 
-from netaflux.core.errors import BatchTooLarge, DestinationDown, Unreachable
-from netaflux.core.model import Batch, DestinationId, DestinationName
+from netaflux.core.comparison import Held
+from netaflux.core.errors import BatchTooLarge, DestinationDown, ReadBackRefused, Unreachable
+from netaflux.core.model import Batch, ChannelName, DestinationId, DestinationName, DeviceName, Window
 from netaflux.destinations.fluxtream.answers import LOOK_AT_URL, Guest, Judge, Verdict
 from netaflux.destinations.fluxtream.form import BODY_LIMIT, form, require_sound
+from netaflux.destinations.fluxtream.readback import Export, stretches
 from netaflux.destinations.fluxtream.settings import Api, FluxtreamSettings, place
 from netaflux.http import Answer, Http
 
@@ -57,8 +59,12 @@ class Fluxtream:
 
     async def identify(self) -> DestinationId:
         """Which server and which account. Raises DestinationDown, CredentialsRefused."""
+        guest = await self._identified()
+        return DestinationId(f"fluxtream:{place(self._url)}#{guest.id}")
+
+    async def _identified(self) -> Guest:
         self._guest = await self._with_an_api(self._ask_guest)
-        return DestinationId(f"fluxtream:{place(self._url)}#{self._guest.id}")
+        return self._guest
 
     async def write(self, batch: Batch) -> None:
         """Return only when the server has acknowledged every row, in as many uploads as that takes.
@@ -76,6 +82,25 @@ class Fluxtream:
                 raise BatchTooLarge(f"{self._url} finds a single row of {len(body)} bytes too large.")
             half = (len(rows) + 1) // 2
             waiting += rows[half:], rows[:half]
+
+    async def read_back(
+        self, device: DeviceName, channels: Sequence[ChannelName], window: Window
+    ) -> list[Held]:
+        """What stands in a bounded window. Raises ReadBackRefused, DestinationDown, CredentialsRefused."""
+        guest = (self._guest or await self._identified()).id
+        held: list[Held] = []
+        for stretch in stretches(window):
+            async with self._in_flight:
+                held += await self._export(guest, Export(device, tuple(channels), stretch))
+        return held
+
+    async def _export(self, guest: int, export: Export) -> list[Held]:
+        for api in self._apis:
+            url = f"{self._url}{ROUTES[api]}{export.path(guest)}"
+            held = export.read(await self._exchange("GET", f"{url}?{export.query}"), url)
+            if held is not None:
+                return held
+        raise ReadBackRefused(f"{self._url} cannot be read back: it has no bodytrack/exportCSV")
 
     async def _takes(self, body: bytes) -> bool:
         """Whether the upload was acknowledged; if not, the server wants less at a time."""

@@ -1,0 +1,85 @@
+"""How events look to a person, and to a program."""
+
+import pytest
+
+from netaflux.cli.show import SyncProgress, ago, as_json, explain, number, printable, say, table, when
+
+Captured = pytest.CaptureFixture[str]
+
+BELL = "\x1b]0;owned\x07"
+"""What a module's name could do to a terminal's title."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "–"),
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (61, "1 min 1 s"),
+        (3600, "1 h"),
+        (3 * 3600 + 125, "3 h 2 min"),
+        (86400, "1 d"),
+        (30 * 86400 + 3600, "30 d 1 h"),
+    ],
+)
+def test_a_length_of_time_is_told_in_its_largest_units(seconds: float | None, told: str) -> None:
+    assert ago(seconds) == told
+
+
+def test_a_moment_is_told_in_local_time(utc: None) -> None:
+    assert when(1400506122) == "2014-05-19 13:28:42"
+    assert when(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(None, "–"), (57, "57"), (1234567, "1234567"), (60.62, "60.62"), (10036.675812664322, "10036.7")],
+)
+def test_a_number_is_told_as_people_read_it(value: object, told: str) -> None:
+    assert number(value) == told
+
+
+def test_a_table_without_a_terminal_cuts_nothing_and_leaves_no_blanks(capsys: Captured) -> None:
+    long = "x" * 200
+    table(("device", "rows"), [("Porch", 7), (long, None)], right=("rows",))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [["device", "rows"], ["Porch", "7"], [long, "–"]]
+    assert [line.rstrip() for line in lines] == lines
+
+
+def test_what_comes_from_elsewhere_steers_no_terminal(capsys: Captured) -> None:
+    table(("name",), [(f"[red]{BELL}",)])
+    say(BELL)
+    explain({"message": BELL, "remedy": BELL})
+
+    told = capsys.readouterr()
+    assert "\x1b" not in told.out + told.err
+    assert "\x07" not in told.out + told.err
+    assert "[red]" in told.out
+    assert printable(BELL) in told.err
+
+
+def test_a_failure_is_told_with_what_to_do(capsys: Captured) -> None:
+    explain({"message": "the disk is full", "remedy": "Make room."})
+    explain({"message": "nothing to be done", "remedy": ""})
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "netaflux: the disk is full\n  → Make room.\nnetaflux: nothing to be done\n"
+
+
+def test_json_keeps_its_letters(capsys: Captured) -> None:
+    as_json({"name": "Küche"})
+
+    assert capsys.readouterr().out == '{\n  "name": "Küche"\n}\n'
+
+
+def test_the_progress_of_a_sync_is_for_terminals_only(capsys: Captured) -> None:
+    with SyncProgress() as progress:
+        progress.take({"modules": 2, "modules_done": 1, "rows": 3, "pages": 4})
+
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")

@@ -1,0 +1,128 @@
+"""`netaflux status`: what the daemon tells, as a person reads it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netaflux.cli.daemon import health, status
+from netaflux.cli.place import Place
+from netaflux.status.client import StatusClient
+
+Captured = pytest.CaptureFixture[str]
+Json = dict[str, Any]
+
+NOW = 1_400_506_122
+TROUBLED: Json = {
+    "version": "1",
+    "now": NOW,
+    "accounts": [
+        {
+            "name": "default",
+            "state": "due",
+            "authorized_until": NOW - 5,
+            "needs_person": False,
+            "suspicion": None,
+            "remedy": None,
+            "calls": {
+                "uses": [
+                    {"used": 3, "limit": 40, "seconds": 10},
+                    {"used": 30, "limit": 400, "seconds": 3600},
+                ],
+                "closed_until": NOW + 600,
+            },
+            "trouble": {"reason": "Netatmo is away", "remedy": ""},
+        },
+        {
+            "name": "parents",
+            "state": "unauthorized",
+            "authorized_until": None,
+            "needs_person": True,
+            "suspicion": "Netatmo does not know this app",
+            "remedy": "Correct `client_id`.",
+            "calls": {"uses": [], "closed_until": None},
+            "trouble": None,
+        },
+    ],
+    "devices": [
+        {
+            "device": "Porch",
+            "title": None,
+            "module": "02:00:00:00:00:01",
+            "newest": NOW - 300,
+            "next_poll": NOW + 90,
+            "trouble": {"reason": "it cannot be reached"},
+            "destinations": [{"name": "fluxtream", "watermark": NOW - 900, "lag": 600}],
+        }
+    ],
+    "destinations": [
+        {
+            "name": "fluxtream",
+            "identity": "fluxtream:h#7",
+            "ok": False,
+            "reason": "it is full",
+            "retry_in": 30,
+        },
+        {"name": "second", "identity": None, "ok": False, "reason": None, "retry_in": None},
+    ],
+    "missing": [{"device": "Lost", "reason": "no module of this name"}],
+    "rows_aside": [
+        {
+            "destination": "fluxtream",
+            "device": "Porch",
+            "time": NOW,
+            "values": {"RH": 57},
+            "reason": "too moist",
+        }
+    ],
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    config = tmp_path / "config.toml"
+    config.write_text(f'state_dir = "{tmp_path}"\n[netatmo]\nclient_id = "1"\nclient_secret = "2"\n')
+    return Place(config)
+
+
+def test_troubles_are_told_where_they_are(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Captured, utc: None
+) -> None:
+    monkeypatch.setattr(StatusClient, "get", lambda _, __: (200, TROUBLED))
+
+    assert status(place=place) == 0
+    told = capsys.readouterr()
+    lines = {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines() if line}
+    closed = "closed until 2014-05-19 13:38:42"
+    assert lines["default"] == f"default due now 3/40 in 10 s, 30/400 in 1 h; {closed}"
+    assert lines["parents"].startswith("parents unauthorized –")
+    assert lines["Porch"] == (
+        "Porch 02:00:00:00:00:01 fluxtream 2014-05-19 13:13:42 10 min 2014-05-19 13:23:42 in 1 min 30 s"
+        " it cannot be reached"
+    )
+    assert lines["fluxtream"] == "fluxtream fluxtream:h#7 it is full in 30 s"
+    assert lines["second"] == "second – not reached yet –"
+    assert told.err.splitlines() == [
+        "Lost: no module of this name",
+        "account default: Netatmo is away",
+        "account parents: Netatmo does not know this app",
+        "  → Correct `client_id`.",
+        "set aside: Porch at 2014-05-19 13:28:42 (RH 57): too moist",
+    ]
+
+
+@pytest.mark.parametrize(("ready", "route"), [(False, "/livez"), (True, "/readyz")])
+def test_health_asks_what_it_is_asked(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: Captured, *, ready: bool, route: str
+) -> None:
+    asked = []
+
+    def get(_: StatusClient, route: str) -> tuple[int, Json]:
+        asked.append(route)
+        return 503, {"ok": False, "problems": ["one", "two"]}
+
+    monkeypatch.setattr(StatusClient, "get", get)
+
+    assert health(ready=ready, place=place) == 69
+    assert asked == [route]
+    assert capsys.readouterr().err == "netaflux: one\nnetaflux: two\n"

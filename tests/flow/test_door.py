@@ -1,0 +1,238 @@
+"""A door closes when its destination fails, is tried later and later, and says each thing once."""
+
+import asyncio
+
+import pytest
+
+from netaflux.core.errors import BatchRefused, CredentialsRefused, DestinationDown, StateError
+from netaflux.core.events import DestinationFailed, DestinationIdentified, DestinationRecovered
+from netaflux.core.model import DestinationId, DestinationName
+from netaflux.flow.door import Door
+from tests.fakes import HERE, FakeDestination, FakeState, Listener, TurnedClock
+from tests.flow.scene import ONE
+
+DOWN = DestinationDown("it is down")
+
+
+class Asked(FakeDestination):
+    """Counts how often it was asked who it is."""
+
+    asked = 0
+    error: Exception | None = None
+
+    async def identify(self) -> DestinationId:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return await super().identify()
+
+
+class Front:
+    """A door and all around it."""
+
+    def __init__(self, state: FakeState | None = None, destination: Asked | None = None) -> None:
+        self.clock, self.listener, self.state = TurnedClock(), Listener(), state or FakeState()
+        self.destination = destination or Asked(ONE)
+        self.door = Door(self.destination, identities=self.state, clock=self.clock, observer=self.listener)
+
+    def names(self) -> list[str]:
+        return self.listener.names()
+
+
+@pytest.fixture
+def front() -> Front:
+    return Front()
+
+
+async def test_it_is_closed_until_the_destination_has_said_who_it_is(front: Front) -> None:
+    assert not front.door.open
+
+    assert await front.door.ready()
+
+    assert front.door.open
+    assert front.door.identity == HERE
+    assert front.state.identities == {ONE: HERE}
+    assert front.names() == ["destination.identified"]
+
+
+async def test_it_is_asked_once(front: Front) -> None:
+    assert await front.door.ready()
+    assert await front.door.ready()
+
+    assert front.destination.asked == 1
+
+
+async def test_those_who_ask_together_get_one_answer(front: Front) -> None:
+    """The bells of all modules ring at the same moment."""
+    assert await asyncio.gather(*(front.door.ready() for _ in range(6))) == [True] * 6
+
+    assert front.destination.asked == 1
+    assert front.names() == ["destination.identified"]
+
+
+async def test_those_who_ask_a_dead_one_together_count_one_failure(front: Front) -> None:
+    front.destination.down = True
+
+    assert await asyncio.gather(*(front.door.ready() for _ in range(6))) == [False] * 6
+
+    assert front.destination.asked == front.door.failures == 1
+    assert front.names() == ["destination.failed"]
+
+
+@pytest.mark.parametrize("error", [DOWN, CredentialsRefused("who are you?")])
+async def test_a_failing_one_is_left_alone_until_its_next_try(front: Front, error: Exception) -> None:
+    front.destination.error = error
+
+    assert not await front.door.ready()
+    front.clock.time += 29
+    assert not await front.door.ready()
+    assert front.destination.asked == 1
+
+    front.clock.time += 1
+    assert not await front.door.ready()
+    assert front.destination.asked == 2
+
+    front.clock.time += 59
+    assert not await front.door.ready()
+    assert front.destination.asked == 2
+
+
+async def test_an_impatient_caller_asks_at_once(front: Front) -> None:
+    front.destination.down = True
+    await front.door.ready()
+    front.destination.down = False
+
+    assert await front.door.ready(patient=False)
+    assert front.door.open
+
+
+async def test_a_failure_and_its_end_are_told_once(front: Front) -> None:
+    front.destination.down = True
+    for _ in range(4):
+        await front.door.ready()
+        front.clock.time += 600
+    front.destination.down = False
+    await front.door.ready()
+    await front.door.ready()
+
+    assert front.names() == ["destination.failed", "destination.recovered", "destination.identified"]
+    failed, recovered = front.listener.events[0], front.listener.events[1]
+    assert failed == DestinationFailed(destination=ONE, reason="one is down", remedy=DOWN.remedy)
+    assert recovered == DestinationRecovered(destination=ONE, failures=4)
+
+
+async def test_one_that_does_not_take_rows_is_closed_and_tried_with_rows(front: Front) -> None:
+    await front.door.ready()
+    front.door.failed(DOWN)
+
+    assert not front.door.open
+    assert front.door.reason == "it is down"
+
+    front.clock.time += 30
+    assert front.door.open  # rows may be tried, whoever asks or not
+    front.door.worked()
+    assert front.door.open
+    assert front.names()[1:] == ["destination.failed", "destination.recovered"]
+
+
+async def test_one_that_says_who_it_is_but_takes_no_rows_has_not_recovered(front: Front) -> None:
+    """Its disk is full: it knows us, and refuses all that it is given, for days."""
+    await front.door.ready()
+    waits = []
+    for _ in range(6):
+        front.door.failed(BatchRefused("disk full"))
+        waits.append(front.door.retry_at - front.clock.time)
+        front.clock.time = front.door.retry_at
+        assert await front.door.ready()
+        assert front.door.open
+
+    assert waits == [30, 60, 120, 240, 480, 600]
+    assert front.names() == ["destination.identified", "destination.failed"]
+
+
+async def test_all_that_was_on_its_way_fails_as_one(front: Front) -> None:
+    await front.door.ready()
+    for _ in range(16):
+        front.door.failed(DOWN)
+
+    assert front.door.failures == 1
+    assert front.door.retry_at == front.clock.time + 30
+
+
+async def test_an_impatient_caller_may_try_rows_at_once(front: Front) -> None:
+    await front.door.ready()
+    front.door.failed(DOWN)
+
+    assert await front.door.ready(patient=False)
+
+    assert front.door.open
+    assert front.door.failures == 1
+
+
+async def test_another_one_behind_the_same_name_is_told() -> None:
+    state = FakeState(identities={ONE: HERE})
+    front = Front(state, Asked(ONE, DestinationId("fake:here#2")))
+
+    await front.door.ready()
+
+    assert front.listener.events == [
+        DestinationIdentified(destination=ONE, identity=DestinationId("fake:here#2"), changed=True)
+    ]
+
+
+async def test_the_same_one_after_a_restart_has_not_changed() -> None:
+    front = Front(FakeState(identities={ONE: HERE}))
+
+    await front.door.ready()
+
+    assert front.listener.events == [DestinationIdentified(destination=ONE, identity=HERE, changed=False)]
+
+
+async def test_one_that_comes_back_as_another_is_told(front: Front) -> None:
+    await front.door.ready()
+    front.door.failed(DOWN)
+    front.destination.identity = DestinationId("fake:here#2")
+    front.clock.time += 30
+
+    await front.door.ready()
+
+    assert front.door.identity == "fake:here#2"
+    assert front.state.identities == {ONE: "fake:here#2"}
+    identified = [event for event in front.listener.events if isinstance(event, DestinationIdentified)]
+    assert [event.changed for event in identified] == [False, True]
+
+
+async def test_a_look_for_a_plan_records_nothing_and_tells_nothing(front: Front) -> None:
+    assert await front.door.ready(record=False)
+
+    assert front.door.open
+    assert (front.state.identities, front.names()) == ({}, [])
+
+    assert await front.door.ready()
+
+    assert front.state.identities == {ONE: HERE}
+    assert front.names() == ["destination.identified"]
+    assert front.destination.asked == 1
+
+
+class Losing(FakeState):
+    """A disk that fails the first time."""
+
+    lost = False
+
+    async def remember_identity(self, name: DestinationName, identity: DestinationId) -> bool:
+        if not self.lost:
+            self.lost = True
+            raise StateError("the disk is gone")
+        return await super().remember_identity(name, identity)
+
+
+async def test_an_identity_that_cannot_be_recorded_is_not_taken_for_recorded() -> None:
+    front = Front(Losing())
+    with pytest.raises(StateError):
+        await front.door.ready()
+
+    await front.door.ready()
+
+    assert front.state.identities == {ONE: HERE}
+    assert front.names() == ["destination.identified"]

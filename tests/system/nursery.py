@@ -1,0 +1,144 @@
+"""Processes of netaflux without the wait for its imports, which take longer than most of its commands.
+
+A nursery is a process that has imported all of netaflux, and forks for each command line that it is handed.
+What comes out is a process like any other, with arguments, environment, folder and streams of its own; it is
+told apart from `python -m netaflux` only by the second that it did not need.
+
+    test ── command line, environment, streams ──► nursery ── fork ──► keeper ── fork ──► netaflux
+      ▲                                                                   │
+      └───────────────────── a file with the pid, then the exit code ◄────┘
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+LARGEST_REQUEST = 1 << 20
+STREAMS = 3
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a process as its users have it: what stands on stdout waits in a buffer."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Nursery:
+    """The test's end."""
+
+    _line: socket.socket
+
+    def start(
+        self,
+        words: Sequence[str],
+        *,
+        speed: float,
+        environment: Mapping[str, str],
+        folder: Path,
+        streams: Sequence[int],
+        report: Path,
+    ) -> None:
+        """Start `netaflux` with these words; pid and exit code will stand in `report`.
+
+        With another `speed` than 1 the words are a configuration, for a daemon whose clock is so fast.
+        """
+        request = {
+            "words": list(words),
+            "speed": speed,
+            "environment": dict(environment),
+            "folder": str(folder),
+            "report": str(report),
+        }
+        socket.send_fds(self._line, [json.dumps(request).encode()], streams)
+
+
+@contextmanager
+def nursery() -> Iterator[Nursery]:
+    """A nursery while the block runs."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        command = [sys.executable, __file__, str(theirs.fileno())]
+        environment = surroundings() | {"PYTHONWARNINGS": "error"}  # ours are as bad there as here
+        with theirs:
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
+        try:
+            yield Nursery(ours)
+        finally:
+            ours.close()
+            process.wait(timeout=20)
+
+
+def _nurse(line: socket.socket) -> None:
+    """The nursery's end: fork for each request, until the test hangs up."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
+    gc.collect()
+    gc.freeze()
+    while True:
+        message, streams, _, _ = socket.recv_fds(line, LARGEST_REQUEST, STREAMS)
+        if not message:
+            return
+        if os.fork() == 0:
+            line.close()
+            _keep(json.loads(message), streams)
+        for stream in streams:
+            os.close(stream)
+
+
+def _keep(request: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
+    """Wait for the one process, and report its end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        for place, stream in enumerate(streams):
+            os.dup2(stream, place)
+            os.close(stream)
+        _be(request)
+    for stream in streams:
+        os.close(stream)
+    with open(request["report"], "w", buffering=1) as report:  # noqa: PTH123 - a line at a time
+        print(pid, file=report)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), file=report)
+    os._exit(0)
+
+
+def _be(request: Mapping[str, Any]) -> NoReturn:
+    """Become netaflux."""
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = ["netaflux", *request["words"]]
+    if request["speed"] == 1:
+        netaflux.__main__.main()
+        sys.exit(0)
+    (config,) = request["words"]
+    clock = ScaledClock(request["speed"])
+    asyncio.run(netaflux.service.daemon.run_daemon(load(Path(config), os.environ), clock=clock))
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    import asyncio
+    import gc
+
+    import netaflux.__main__
+    import netaflux.app
+    import netaflux.cli.daemon
+    import netaflux.cli.data
+    import netaflux.cli.setup
+    import netaflux.commands.perform
+    import netaflux.destinations.fluxtream.destination
+    import netaflux.service.daemon
+    from netaflux.clocks import ScaledClock
+    from netaflux.config import load
+
+    with socket.socket(fileno=int(sys.argv[1])) as requests:
+        _nurse(requests)

@@ -67,6 +67,12 @@ def test_a_moment_is_held_with_the_whole_span_around_it(held: Spans, time: int) 
         assert end + 1 not in held
 
 
+@given(spans)
+def test_a_span_is_found_by_its_first_and_its_last_second(held: Spans) -> None:
+    for begin, end in held:
+        assert held.around(begin) == held.around(end) == (begin, end)
+
+
 @given(st.lists(st.integers(0, WIDEST)))
 def test_moments_become_spans(times: list[int]) -> None:
     assert seconds(Spans.at(times)) == set(times)

@@ -388,7 +388,9 @@ async def test_another_guest_behind_the_same_name_starts_with_nothing_and_is_tol
 
         assert [line["rows"] for line in result["devices"]] == [there(home)]
         assert held(home.served.fluxtream, guest=8) == held(home.served.fluxtream) == before
-        assert [event.changed for event in home.told(events.DestinationIdentified)] == [False, True]
+        (replaced,) = home.told(events.DestinationReplaced)
+        assert (replaced.destination, replaced.level) == ("fluxtream", "warning")
+        assert replaced.identity.endswith("#8")
 
         home.sections["destinations.fluxtream"] |= {"username": "anne", "password": "simulated"}
         result = await home.sync()

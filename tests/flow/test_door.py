@@ -5,7 +5,12 @@ import asyncio
 import pytest
 
 from netaflux.core.errors import BatchRefused, CredentialsRefused, DestinationDown, StateError
-from netaflux.core.events import DestinationFailed, DestinationIdentified, DestinationRecovered
+from netaflux.core.events import (
+    DestinationFailed,
+    DestinationIdentified,
+    DestinationRecovered,
+    DestinationReplaced,
+)
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.flow.door import Door
 from tests.fakes import HERE, FakeDestination, FakeState, Listener, TurnedClock
@@ -176,7 +181,7 @@ async def test_another_one_behind_the_same_name_is_told() -> None:
     await front.door.ready()
 
     assert front.listener.events == [
-        DestinationIdentified(destination=ONE, identity=DestinationId("fake:here#2"), changed=True)
+        DestinationReplaced(destination=ONE, identity=DestinationId("fake:here#2"))
     ]
 
 
@@ -185,7 +190,7 @@ async def test_the_same_one_after_a_restart_has_not_changed() -> None:
 
     await front.door.ready()
 
-    assert front.listener.events == [DestinationIdentified(destination=ONE, identity=HERE, changed=False)]
+    assert front.listener.events == [DestinationIdentified(destination=ONE, identity=HERE)]
 
 
 async def test_one_that_comes_back_as_another_is_told(front: Front) -> None:
@@ -198,8 +203,11 @@ async def test_one_that_comes_back_as_another_is_told(front: Front) -> None:
 
     assert front.door.identity == "fake:here#2"
     assert front.state.identities == {ONE: "fake:here#2"}
-    identified = [event for event in front.listener.events if isinstance(event, DestinationIdentified)]
-    assert [event.changed for event in identified] == [False, True]
+    assert front.names() == [
+        "destination.identified",
+        "destination.failed",
+        "destination.replaced",
+    ]
 
 
 async def test_a_look_for_a_plan_records_nothing_and_tells_nothing(front: Front) -> None:

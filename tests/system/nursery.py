@@ -80,7 +80,7 @@ def _nurse(line: socket.socket) -> None:
     """The nursery's end: fork for each request, until the test hangs up."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # or each process would touch, and so copy, all that it shares with us
     while True:
         message, streams, _, _ = socket.recv_fds(line, LARGEST_REQUEST, STREAMS)
         if not message:

@@ -123,7 +123,7 @@ async def test_it_ends_while_it_waits_for_permits(
 
         async def is_waiting() -> bool:
             _, status = await daemon.get("/status")
-            return bool(status["accounts"] and status["accounts"][0]["calls"]["waiting"])
+            return bool(outside.pages and status["accounts"][0]["calls"]["waiting"])
 
         await until_heard(is_waiting)
         ended = await daemon.stopped(number)

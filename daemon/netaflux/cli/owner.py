@@ -9,7 +9,7 @@ from contextlib import aclosing
 from netaflux.cli.place import Place, daemon_of
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts
-from netaflux.core.errors import NobodyAtSocket, StateLocked
+from netaflux.core.errors import NetafluxError, NobodyAtSocket, StateLocked
 from netaflux.logs import configure_for_command
 from netaflux.status.client import StatusClient
 
@@ -81,5 +81,5 @@ def _one_by_the_daemon(client: StatusClient, name: str, asked: Json, take: Take,
         # something owns the state but does not talk: another command, or a daemon that starts or stops
         raise locked from nobody
     if code is None:
-        raise StateLocked("the daemon ended before the command did", pid=locked.pid)
+        raise NetafluxError("the daemon ended before the command did", advice="Try again.")
     return code

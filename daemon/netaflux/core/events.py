@@ -263,12 +263,21 @@ class RowRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationIdentified(Event):
-    """A destination said who it is; `changed` when it was another under the same name before."""
+    """A destination said who it is."""
 
     name = "destination.identified"
     destination: DestinationName
     identity: DestinationId
-    changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationReplaced(Event):
+    """Another server or guest stands behind a destination's name: nothing is known to be there, all is sent."""
+
+    name = "destination.replaced"
+    level = "warning"
+    destination: DestinationName
+    identity: DestinationId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

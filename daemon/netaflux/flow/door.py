@@ -5,7 +5,12 @@ from typing import Protocol
 
 from netaflux.core.cadence import backed_off
 from netaflux.core.errors import DestinationError
-from netaflux.core.events import DestinationFailed, DestinationIdentified, DestinationRecovered
+from netaflux.core.events import (
+    DestinationFailed,
+    DestinationIdentified,
+    DestinationRecovered,
+    DestinationReplaced,
+)
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.core.ports import Clock, Destination, Observer
 
@@ -98,7 +103,8 @@ class Door:
             return
         changed = await self._identities.remember_identity(self.name, identity)
         self._recorded = identity
-        self._observer.tell(DestinationIdentified(destination=self.name, identity=identity, changed=changed))
+        said = DestinationReplaced if changed else DestinationIdentified
+        self._observer.tell(said(destination=self.name, identity=identity))
 
     def failed(self, error: DestinationError) -> None:
         """It did not take rows: said once, tried again later and later."""

@@ -1,0 +1,75 @@
+"""What `status` remembers of what has happened since the start."""
+
+from netaflux.core import events
+from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName, Lane, ModuleId
+from netaflux.status.record import Record
+from tests.fakes import TurnedClock
+
+ACCOUNT, MODULE = AccountName("default"), ModuleId("02:00:00:00:00:01")
+PORCH, FLUX = DeviceName("Porch"), DestinationName("fluxtream")
+
+
+def a_batch(first: int, last: int, value: float, rows: int = 2) -> events.BatchDelivered:
+    return events.BatchDelivered(
+        destination=FLUX,
+        device=PORCH,
+        channels=(ChannelName("RH"),),
+        rows=rows,
+        first=first,
+        last=last,
+        values=(value,),
+    )
+
+
+def test_a_trouble_is_kept_from_its_beginning_and_counted() -> None:
+    clock = TurnedClock(1000)
+    record = Record(clock)
+    record.tell(events.PollFailed(module=MODULE, reason="away"))
+    clock.time += 60
+    record.tell(events.PollFailed(module=MODULE, reason="still away"))
+
+    assert record.trouble(MODULE, ACCOUNT) == {
+        "reason": "still away",
+        "since": 1000,
+        "count": 2,
+        "remedy": "",
+    }
+
+
+def test_a_good_poll_ends_the_trouble() -> None:
+    record = Record(TurnedClock(1000))
+    record.tell(events.PollFailed(module=MODULE, reason="away"))
+    record.tell(events.PollCompleted(module=MODULE, pages=1, rows=12))
+
+    assert record.trouble(MODULE, ACCOUNT) is None
+    assert record.polled == {MODULE: 1000}
+
+
+def test_the_trouble_of_an_account_is_that_of_its_modules_until_it_is_over() -> None:
+    record = Record(TurnedClock())
+    record.tell(events.AccountFailed(account=ACCOUNT, reason="not authorized", remedy="Authorize."))
+    meanwhile = record.trouble(MODULE, ACCOUNT)
+    record.tell(events.AccountRecovered(account=ACCOUNT, failures=1))
+
+    assert meanwhile is not None
+    assert (meanwhile["reason"], meanwhile["remedy"]) == ("not authorized", "Authorize.")
+    assert record.trouble(MODULE, AccountName("parents")) is None
+    assert record.trouble(MODULE, ACCOUNT) is None
+
+
+def test_the_newest_values_are_those_of_the_newest_row_whatever_comes_last() -> None:
+    """History arrives after the live end."""
+    record = Record(TurnedClock())
+    record.tell(a_batch(500, 600, 57.0))
+    record.tell(a_batch(100, 200, 52.0, rows=3))
+
+    taken = record.delivered[FLUX, PORCH]
+    assert (taken.rows, taken.last, taken.newest) == (5, 600, {"RH": 57.0})
+
+
+def test_pages_are_counted_with_their_rows() -> None:
+    record = Record(TurnedClock())
+    for rows in (1024, 7):
+        record.tell(events.PageFetched(module=MODULE, rows=rows, begin=0, last=None, lane=Lane.LIVE))
+
+    assert (record.pages, record.rows) == (2, 1031)

@@ -171,8 +171,10 @@ class Program:
             lines += ["", heading, *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
         text = "\n".join(lines) + "\n"
         tomllib.loads(text)
-        self.config.touch(0o600)
-        self.config.write_text(text)
+        fresh = self.config.with_suffix(".fresh")
+        fresh.touch(0o600)
+        fresh.write_text(text)
+        fresh.replace(self.config)  # at once: another process may be reading it
 
     @asynccontextmanager
     async def starting(self, *words: str, speed: float = 1) -> AsyncIterator[Running]:

@@ -151,7 +151,7 @@ async def test_the_tokens_are_refreshed_once_however_many_ask(netaflux: Program,
         _, status = await daemon.get("/status")
 
     current = outside.served.netatmo.logins.current("default")
-    assert [each.code for each in ended] == [0, 0, 0, 0], ended
+    assert [each.code for each in ended] == [0, 0, 0, 0]
     assert outside.token_posts == 2
     assert current is not None
     assert status["accounts"][0]["state"] == "ok"

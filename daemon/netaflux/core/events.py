@@ -272,7 +272,7 @@ class DestinationIdentified(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationReplaced(Event):
-    """Another server or guest stands behind a destination's name: nothing is known to be there, all is sent."""
+    """Another server or guest stands behind a destination's name: it gets everything from the beginning."""
 
     name = "destination.replaced"
     level = "warning"

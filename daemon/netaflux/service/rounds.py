@@ -51,6 +51,8 @@ class Job:
     task: asyncio.Task[None] | None = None
     past: asyncio.Task[None] | None = None
     """The module's work on its past."""
+    past_failed: bool = False
+    """Whether that failed last time, and was told."""
 
 
 class Rounds:
@@ -135,8 +137,11 @@ class Rounds:
     async def _catch_up(self, job: Job, module: ModuleId) -> None:
         try:
             await self._app.accounts[job.account].account.catch_up(module)
+            job.past_failed = False
         except NetafluxError as error:
-            self._app.hub.tell(PollFailed(module=module, reason=error.message))
+            if not job.past_failed:
+                self._app.hub.tell(PollFailed(module=module, reason=error.message))
+            job.past_failed = True
         except Exception:
             log.exception("past.crashed", module=module)
 

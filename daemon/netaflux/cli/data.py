@@ -6,7 +6,7 @@ from json import dumps
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import SyncProgress, as_json, explain, number, say, table, when
+from netaflux.cli.show import SyncProgress, as_json, explain, number, printable, say, table, when
 from netaflux.commands.words import Json
 
 DEFAULT_PLACE = Place()
@@ -191,7 +191,7 @@ def _block(module: Json, titles: Counter[str], names: Counter[str]) -> str:
     lines = [
         "[[devices]]",
         f"name = {_quoted(name)}",
-        f"module = {_quoted(own[-1] if own else module['id'])}  # {module['id']}",
+        f"module = {_quoted(own[-1] if own else module['id'])}  # {printable(module['id'])}",
         f"# channels = [{', '.join(map(_quoted, module['channels']))}]",
     ]
     if module["account"] != "default":

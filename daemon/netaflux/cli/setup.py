@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import as_json, explain, say
+from netaflux.cli.show import as_json, explain, printable, say
 from netaflux.commands.words import Json, account_named
 from netaflux.config import Loaded
 from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
@@ -63,8 +63,6 @@ def check(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
 
 
 def _show_check(event: Json) -> None:
-    from netaflux.cli.show import printable  # noqa: PLC0415 - keeps the import list short
-
     print(f"{'ok    ' if event['ok'] else 'FAILED'}  {printable(event['what'])}: {printable(event['text'])}")
     if not event["ok"] and event["remedy"]:
         print(f"        → {printable(event['remedy'])}")

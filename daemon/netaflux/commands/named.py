@@ -39,4 +39,6 @@ def span_of(since: str | None, until: str | None, *, module: Module, begin: int,
         end = a_moment("--until", until).resolve(now, module.timezone, module.set_up)
         if since is not None and end <= begin:
             raise UsageError(f"--until ({iso(end)}) is not after --since ({iso(begin)})")
+        # what is yet to come cannot be covered
+        end = end if end <= now else None
     return Window(begin, end)

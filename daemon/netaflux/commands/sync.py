@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pydantic import ValidationError
 
 from netaflux.app import App, Connected
+from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.sync_run import Left, Run, look_for_failed, look_for_lacking, result
-from netaflux.commands.words import Json, iso, near_or_all
+from netaflux.commands.words import Json
 from netaflux.core.devices import Target
 from netaflux.core.errors import ConfigError, NetafluxError, UsageError
 from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
-from netaflux.core.since import Since, read_since
 from netaflux.flow.account import Roster
 
 PROGRESS_EVERY = 0.2
@@ -90,20 +90,10 @@ def _read(asked: Json) -> SyncRequest:
 
 
 def _check(app: App, request: SyncRequest) -> None:
-    names = [device.name for connected in app.accounts.values() for device in connected.account.devices]
-    for name in request.devices:
-        if name not in names:
-            raise UsageError(f"no device `{name}` in the configuration{near_or_all(name, names)}")
+    known_devices(app, request.devices)
     for option, text in (("--since", request.since), ("--until", request.until)):
         if text is not None:
-            _since(option, text)
-
-
-def _since(option: str, text: str) -> Since:
-    try:
-        return read_since(text)
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from error
+            a_moment(option, text)
 
 
 async def _work(app: App, request: SyncRequest, run: Run) -> None:
@@ -181,20 +171,14 @@ def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window |
     """What --since and --until mean for a module, in its station's zone; None where no span is named."""
     if _is_whole(request):
         return None
-    module, now = targets[0].module, app.clock.now()
-    begin, end = min(target.begin for target in targets), None
-    if request.since is not None:
-        begin = read_since(request.since).resolve(now, module.timezone, module.set_up)
-        if begin > now:
-            raise UsageError(f"--since {request.since} lies in the future")
-    if request.until is not None:
-        end = read_since(request.until).resolve(now, module.timezone, module.set_up)
-        if request.since is not None and end <= begin:
-            raise UsageError(f"--until ({iso(end)}) is not after --since ({iso(begin)})")
-        # what is yet to come cannot be covered
-        end = end if end <= now else None
     # without --since, --until may lie before all that a device wants: then there is nothing to do
-    return Window(begin, end)
+    return span_of(
+        request.since,
+        request.until,
+        module=targets[0].module,
+        begin=min(target.begin for target in targets),
+        now=app.clock.now(),
+    )
 
 
 async def _planned(app: App, request: SyncRequest) -> AsyncIterator[Json]:

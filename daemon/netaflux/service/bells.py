@@ -7,14 +7,15 @@ So its jobs are one-shot dates in UTC, set anew whenever the clock jumps, and th
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from netaflux.core.ports import Clock
+from netaflux.core.ports import Bells, Clock
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,18 @@ CLOCK_CHECK = 2.0
 """Real seconds between looks at whether the system clock has jumped."""
 CLOCK_JUMP = 1.0
 """Seconds between wall and monotonic time that count as a jump."""
+
+
+class RunningBells(Bells, Protocol):
+    """Bells that ring for a while."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Ring while the block runs."""
+        ...
+
+
+Hang = Callable[[Clock, Callable[[str], None]], RunningBells]
+"""Makes bells that live by a clock and call that function with the key of each that rings."""
 
 
 class SchedulerBells:

@@ -20,7 +20,7 @@ from netaflux.core.cadence import backed_off
 from netaflux.core.errors import NetafluxError, NotAuthorized
 from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
 from netaflux.core.model import AccountName, ModuleId
-from netaflux.service.bells import SchedulerBells
+from netaflux.service.bells import Hang, SchedulerBells
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +58,12 @@ class Job:
 class Rounds:
     """Polls all accounts until it is told to stop."""
 
-    def __init__(self, app: App, *, interval: float, speed: float = 1.0) -> None:
+    def __init__(self, app: App, *, interval: float, speed: float = 1.0, hang: Hang | None = None) -> None:
         self._app = app
         self._clock = app.clock
         self._interval = interval
-        self._bells = SchedulerBells(app.clock, self._rung, speed=speed)
+        hang = hang or partial(SchedulerBells, speed=speed)
+        self._bells = hang(app.clock, self._rung)
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
         self._failing: dict[AccountName, int] = {}

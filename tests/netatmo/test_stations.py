@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netaflux.core.errors import UpstreamFault
-from netaflux.core.measures import measures_of
-from netaflux.core.model import AccountName, Module, ModuleId
+from netaflux.core.measures import CO2, HUMIDITY, NOISE, PRESSURE, TEMPERATURE, measures_of
+from netaflux.core.model import AccountName, Measure, Module, ModuleId, Number
 from netaflux.netatmo.stations import survey_of
 from tests.netatmo.world import payload
 
@@ -28,12 +28,13 @@ BASEMENT = Module(
     timezone="America/New_York",
     set_up=1400400000,
     newest=1763719052,
+    dashboard={TEMPERATURE: 15.9, CO2: 612, HUMIDITY: 57, NOISE: 38, PRESSURE: 1017.3},
     stored=1763719061,
     reachable=True,
 )
 
 
-def further(number: int, kind: str, name: str) -> Module:
+def further(number: int, kind: str, name: str, **shown: Number) -> Module:
     """Another module of the station, with a time of its own."""
     return replace(
         BASEMENT,
@@ -42,6 +43,7 @@ def further(number: int, kind: str, name: str) -> Module:
         measures=measures_of(kind),
         name=name,
         newest=1763719040 + number,
+        dashboard={Measure(measure): value for measure, value in shown.items()},
     )
 
 
@@ -61,10 +63,13 @@ def one_station(**fields: object) -> dict[str, Any]:
     ("kind", "expected"),
     [
         ("NAMain", []),
-        ("NAModule1", [further(2, "NAModule1", "Garden")]),
-        ("NAModule2", [further(6, "NAModule2", "Roof")]),
-        ("NAModule3", [further(5, "NAModule3", "Gauge")]),
-        ("NAModule4", [further(3, "NAModule4", "Bedroom")]),
+        ("NAModule1", [further(2, "NAModule1", "Garden", Temperature=3.1, Humidity=91)]),
+        (
+            "NAModule2",
+            [further(6, "NAModule2", "Roof", WindStrength=11, WindAngle=225, GustStrength=23, GustAngle=231)],
+        ),
+        ("NAModule3", [further(5, "NAModule3", "Gauge", Rain=0.101)]),
+        ("NAModule4", [further(3, "NAModule4", "Bedroom", Temperature=18.8, CO2=844, Humidity=53)]),
     ],
 )
 def test_every_kind_of_module_is_read(kind: str, expected: list[Module]) -> None:
@@ -113,6 +118,21 @@ def test_a_module_without_values_is_not_told_its_station_s() -> None:
     envelope = one_station(dashboard_data={"time_utc": NOW}, modules=[{"_id": "02:00:00:00:00:02"}])
 
     assert [module.newest for module in survey_of(envelope, ANNE).modules] == [NOW, None]
+
+
+def test_what_a_dashboard_does_not_hold_or_holds_wrongly_is_not_made_up() -> None:
+    shown = {
+        "time_utc": NOW,
+        "Temperature": "21",
+        "CO2": None,
+        "Humidity": True,
+        "Pressure": 1e400,
+        "Noise": 40,
+    }
+    modules = [{"_id": "02:00:00:00:00:02", "type": "NAModule4"}]
+    envelope = one_station(type="NAMain", dashboard_data=shown, modules=modules)
+
+    assert [module.dashboard for module in survey_of(envelope, ANNE).modules] == [{NOISE: 40}, {}]
 
 
 def test_a_favourite_without_any_name_is_known_by_its_address() -> None:
@@ -206,10 +226,10 @@ def test_an_answer_about_something_else_is_a_fault(body: object) -> None:
 # a field costs itself
 
 OWN = {
-    "type": {"kind", "measures"},
+    "type": {"kind", "measures", "dashboard"},
     "module_name": {"name"},
     "reachable": {"reachable"},
-    "dashboard_data": {"newest"},
+    "dashboard_data": {"newest", "dashboard"},
 }
 """What is read of a field of a unit."""
 INHERITED = {

@@ -3,8 +3,8 @@
 Times are whole unix seconds (UTC) as the device stamped them; text and zones exist at the edges only.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, NewType
 
@@ -38,6 +38,7 @@ class Why(Enum):
 
     DUE = "due"  # the module's bell rang: newest rows and the hour before them
     CATCHING_UP = "catching up"  # rows that a destination lacks
+    LOOKING_BACK = "looking back"  # rows that may have come late
     ASKED = "asked"  # a person named the span
     AGAIN = "again"  # a person wants it sent once more
 
@@ -79,6 +80,8 @@ class Module:
     """When the station was installed (`date_setup`)."""
     newest: int | None = None
     """The time of the newest row as the survey tells it (`dashboard_data.time_utc`)."""
+    dashboard: Mapping[Measure, Number] = field(default_factory=dict, hash=False)
+    """The values of that row, as far as told; whether they are quite that row's is not documented."""
     stored: int | None = None
     """When the station last uploaded (`last_status_store`)."""
     reachable: bool | None = None

@@ -11,7 +11,7 @@ from typing import TypeGuard
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.model import Measure, Number, Page, Row, Window
 from netaflux.netatmo.errors import Envelope
-from netaflux.netatmo.wire import server_time, thing, whole
+from netaflux.netatmo.wire import number, server_time, thing, whole
 
 AHEAD = 600
 """Seconds that a row may be ahead of Netatmo's clock; beyond that its time cannot be."""
@@ -124,7 +124,7 @@ def _readable(sent: _Sent, width: int) -> list[Row]:
     if _plain(sent.cells, width):
         return list(map(Row, sent.times, map(tuple, sent.cells)))
     return [
-        Row(time, tuple(_number(cells[at]) if at < len(cells) else None for at in range(width)))
+        Row(time, tuple(number(cells[at]) if at < len(cells) else None for at in range(width)))
         for time, cells in zip(sent.times, sent.cells, strict=True)
         if isinstance(cells, list)
     ]
@@ -140,13 +140,6 @@ def _plain(rows: Sequence[object], width: int) -> TypeGuard[Sequence[list[Number
         # one that is not finite would show in the sum
         and isfinite(sum(filter(None, chain.from_iterable(lists))))
     )
-
-
-def _number(cell: object) -> Number | None:
-    """A finite number; JSON's true and false are not numbers, though Python's are."""
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
-        return None
-    return cell if isfinite(cell) else None
 
 
 def _in_order(rows: Sequence[Row]) -> Sequence[Row]:

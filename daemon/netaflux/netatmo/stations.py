@@ -1,12 +1,23 @@
 """The answer of getstationsdata as modules; every field is optional, and kinds that nobody knows are kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.measures import measures_of
-from netaflux.core.model import AccountName, Module, ModuleId, Survey
+from netaflux.core.model import AccountName, Measure, Module, ModuleId, Number, Survey
 from netaflux.netatmo.errors import Envelope
-from netaflux.netatmo.wire import faults, module_id, moment, server_time, text, texts, thing, things, truth
+from netaflux.netatmo.wire import (
+    faults,
+    module_id,
+    moment,
+    number,
+    server_time,
+    text,
+    texts,
+    thing,
+    things,
+    truth,
+)
 
 NAMELESS_KIND = "unknown"
 
@@ -49,17 +60,19 @@ def _modules(
         if not unit_id:
             continue
         kind = text(unit.get("type")) or NAMELESS_KIND
+        measures = measures_of(kind, texts(unit.get("data_type")))
         yield Module(
             id=unit_id,
             account=account,
             station=station_id,
             kind=kind,
-            measures=measures_of(kind, texts(unit.get("data_type"))),
+            measures=measures,
             name=text(unit.get("module_name")) or (_name_within(station) if unit is station else None),
             places=_places(station),
             timezone=text(thing(station.get("place")).get("timezone")),
             set_up=moment(station.get("date_setup")),
             newest=_newest(unit, now),
+            dashboard=_dashboard(unit, measures),
             stored=moment(station.get("last_status_store")),
             reachable=False if unit_id in unreachable else truth(unit.get("reachable")),
         )
@@ -82,3 +95,9 @@ def _newest(unit: Mapping[str, object], now: int | None) -> int | None:
     """The time of the unit's own dashboard; a station's is never its modules'."""
     time = moment(thing(unit.get("dashboard_data")).get("time_utc"))
     return None if time and now and time > now + AHEAD else time
+
+
+def _dashboard(unit: Mapping[str, object], measures: Sequence[Measure]) -> Mapping[Measure, Number]:
+    """The values of the unit's own dashboard; nothing of a neighbour's, and nothing made of a missing one."""
+    shown = thing(unit.get("dashboard_data"))
+    return {measure: value for measure in measures if (value := number(shown.get(measure))) is not None}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 
-from netaflux.core.model import ModuleId
+from netaflux.core.model import ModuleId, Number
 from netaflux.netatmo.errors import Envelope
 
 _EARLIEST, _LATEST = 1_000_000_000, 4_102_444_800
@@ -27,6 +28,13 @@ def whole(value: object) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def number(value: object) -> Number | None:
+    """A finite number; JSON's true and false are not numbers, though Python's are."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if isfinite(value) else None
 
 
 def moment(value: object) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from netaflux.core.errors import BatchRefused, DestinationDown, StateError, UpstreamFault
 from netaflux.core.events import Event
+from netaflux.core.lookback import Looks
 from netaflux.core.measures import measures_of
 from netaflux.core.model import (
     PAGE_ROWS,
@@ -165,6 +166,7 @@ class FakeState:
     )
     newest_rows: dict[ModuleId, int] = field(default_factory=dict)
     kept_since: dict[ModuleId, int] = field(default_factory=dict)
+    looks_back: dict[ModuleId, Looks] = field(default_factory=dict)
     bound: dict[DeviceName, Binding] = field(default_factory=dict)
     identities: dict[DestinationName, DestinationId] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
@@ -197,7 +199,19 @@ class FakeState:
         late = sorted({time for series in covered for time in news if time in self.spans[series]})
         for series in covered:
             self.spans[series] -= Spans.at(late)
+        if news:
+            before = [time for time in self.rows[module] if time < page.rows[0].time]
+            times = [*sorted(before)[-1:], *(row.time for row in page.rows)]
+            self.looks_back[module] = self.looks(module).seen(times, news, newest)
         return Admitted(news, late)
+
+    def looks(self, module: ModuleId) -> Looks:
+        return self.looks_back.get(module, Looks())
+
+    async def looked(self, module: ModuleId, newest: int, asked: Sequence[Window]) -> None:
+        await asyncio.sleep(0)
+        for window in asked:
+            self.looks_back[module] = self.looks(module).looked(newest, window)
 
     def _news(self, module: ModuleId, page: Page, row: Row) -> bool:
         known = self.rows[module].get(row.time)

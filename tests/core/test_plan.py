@@ -1,21 +1,22 @@
 """The plan asks for exactly what is lacking, each second once, in few windows, the live end first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netaflux.core.lookback import LOOK_BACK, PAGE_SPAN, Due
 from netaflux.core.model import PAGE_ROWS, Lane, Measure, ModuleId, Page, Row, Why, Window
 from netaflux.core.plan import (
-    LOOK_BACK,
-    PAGE_SPAN,
     Errand,
     Known,
     doubtful,
     errands_asked,
     errands_due,
+    errands_past,
     following,
 )
 from netaflux.core.spans import FOREVER, Spans
@@ -101,9 +102,19 @@ def test_the_first_poll_asks_for_the_last_hour_first_and_then_for_the_past() -> 
             ],
         ),
         (
-            "a hole within the look-back needs no errand of its own",
-            known((T - 300, T - 300), (T + 1, FOREVER), newest=T),
-            [(T - HOUR, None)],
+            "a hole of the last days needs no errand of its own, and the hour before it is looked at too",
+            known((T - DAY, T - DAY), (T + 1, FOREVER), newest=T),
+            [(T - DAY - HOUR, None)],
+        ),
+        (
+            "rows between early ones are asked for with the hour before them",
+            known((T - 3300, T - 301), (T - 299, T - 1), (T + 1, FOREVER), newest=T, told=T),
+            [(T - 3300 - HOUR, None)],
+        ),
+        (
+            "a stretch that began long ago stays a matter of the past",
+            known((T - 50 * DAY, T - HOUR), (T + 1, FOREVER), newest=T),
+            [(T - HOUR, None), (T - 50 * DAY, T - HOUR)],
         ),
         (
             "a device that begins now is not asked for what was before",
@@ -124,6 +135,32 @@ def test_the_first_poll_asks_for_the_last_hour_first_and_then_for_the_past() -> 
 )
 def test_polls(why: str, plan: Known, expected: list[tuple[int, int | None]]) -> None:
     assert windows(errands_due(plan)) == expected, why
+
+
+def test_looking_back_two_days_is_part_of_the_poll() -> None:
+    plan = replace(known((T + 1, FOREVER), newest=T), due=Due(2 * DAY))
+
+    assert windows(errands_due(plan)) == [(T - 2 * DAY, None)]
+
+
+def test_looking_further_back_comes_last_and_leaves_out_what_is_asked_for_anyway() -> None:
+    due = Due(2 * DAY, (Window(T - 14 * DAY, T - 2 * DAY), Window(T - 9 * DAY, T - 8 * DAY)))
+    plan = replace(known((T - 6 * DAY, T - 5 * DAY - 1), (T + 1, FOREVER), newest=T), due=due)
+
+    _, lacking, first, second = errands_due(plan)
+
+    assert (lacking.why, first.why, second.why) == (Why.CATCHING_UP, Why.LOOKING_BACK, Why.LOOKING_BACK)
+    assert windows([first, second]) == [
+        (T - 14 * DAY, T - 6 * DAY),
+        (T - 5 * DAY, T - 2 * DAY),
+    ]
+
+
+def test_the_past_is_all_that_is_lacking_up_to_the_newest_row() -> None:
+    plan = known((T - 50 * DAY, T - 40 * DAY - 1), (T - 600, T - 301), (T + 1, FOREVER), newest=T)
+
+    assert windows(errands_past(plan)) == [(T - 50 * DAY, T - 40 * DAY), (T - 600, T - 300)]
+    assert windows(errands_past(plan, lately=False)) == [(T - 50 * DAY, T - 40 * DAY)]
 
 
 def test_a_span_that_was_asked_for_is_cut_to_what_is_lacking() -> None:

@@ -9,8 +9,6 @@ from netaflux.core.events import (
     BudgetClosed,
     BudgetEased,
     BudgetReopened,
-    CadenceRestored,
-    CadenceStretched,
 )
 from netaflux.core.model import AccountName, Lane
 from netaflux.netatmo.gate import Gate
@@ -354,31 +352,23 @@ async def test_what_live_polling_has_needed_lately_stays_free_of_history() -> No
 
 
 @in_no_time
-async def test_live_polling_that_does_not_fit_is_to_be_stretched_and_that_is_told_once() -> None:
+async def test_live_polling_that_does_not_fit_is_to_be_rarer_until_the_refusal_is_forgotten() -> None:
     house = House(account=(40, 100))
     async with house.process() as budget:
         gate = await budget.gate(ANNE)
-        gate.declare_live_need(60)
-        assert gate.stretch() == gate.state().stretch == 1
+        assert gate.stretch(60) == gate.state().stretch == 1
         await refused(gate)
-        assert [gate.stretch(), gate.stretch()] == [pytest.approx(60 / 8.4)] * 2
+        assert gate.stretch(60) == gate.state().stretch == pytest.approx(60 / 8.4)
         await made(gate)
         await asyncio.sleep(8 * 3600)
-        assert [gate.stretch(), gate.stretch()] == [1, 1]
-
-    stretched, restored = told(house, CadenceStretched, CadenceRestored)
-    assert isinstance(stretched, CadenceStretched)
-    assert stretched.account == ANNE
-    assert stretched.factor == pytest.approx(60 / 8.4)
-    assert restored == CadenceRestored(account=ANNE)
+        assert gate.stretch(60) == 1
 
 
 @in_no_time
 async def test_the_app_s_limit_stretches_the_polling_of_all_accounts_together() -> None:
     async with House(app=(100, 100)).process() as budget:
         anne, ben = await budget.gate(ANNE), await budget.gate(BEN)
-        anne.declare_live_need(70)
-        assert anne.stretch() == 1
-        ben.declare_live_need(70)
+        assert anne.stretch(70) == 1
+        ben.stretch(70)
 
-        assert anne.stretch() == ben.stretch() == pytest.approx(2)
+        assert anne.stretch(70) == ben.stretch(70) == pytest.approx(2)

@@ -15,6 +15,7 @@ TABLES = {
     "budgets",
     "coverage",
     "destinations",
+    "looks",
     "modules",
     "probe",
     "rows_aside",

@@ -129,11 +129,16 @@ class BudgetEased(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CadenceStretched(Event):
-    """The account's calls do not suffice for live polling, which therefore becomes rarer by this factor."""
+    """The account's calls do not suffice for live polling, so it makes do with fewer.
+
+    Each module is asked every so many hours; newest rows still come with the surveys, which are rarer by
+    `factor` where even they are too many.
+    """
 
     name = "cadence.stretched"
     level = "warning"
     account: AccountName
+    hours: int
     factor: float
 
 
@@ -187,6 +192,15 @@ class PageFetched(Event):
     begin: int
     last: int | None
     lane: Lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyRowsStopped(Event):
+    """What surveys show of a module is not what getmeasure gives: its rows come from getmeasure alone."""
+
+    name = "early_rows.stopped"
+    module: ModuleId
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,12 @@
 """Which errands a module needs now: pure, from what is covered and what is known to exist."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
+from netaflux.core.lookback import DAILY_DEPTH, LOOK_BACK, PAGE_SPAN, Due
 from netaflux.core.model import Lane, ModuleId, Page, Why, Window
 from netaflux.core.spans import FOREVER, Spans
-
-LOOK_BACK = 3600
-"""Seconds before the newest row that each poll asks again: stations upload late."""
-PAGE_SPAN = 3 * 86400
-"""Seconds that surely fit into one page: 1024 rows at five minutes are 85 h, with room for extra rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,23 +32,59 @@ class Known:
     """The newest row ever read."""
     told: int | None = None
     """The newest row as the survey tells it: a hint, never a limit."""
+    due: Due = field(default_factory=Due)
+    """What is due of looking back."""
 
 
 def errands_due(known: Known) -> list[Errand]:
-    """The errands of a poll: the live end first, then what is lacking below it, oldest first."""
+    """The errands of a poll: the live end, then what is lacking below it, oldest first, then looks back."""
     begin = _live_begin(known)
     live = Errand(module=known.module, window=Window(begin), lane=Lane.LIVE, why=Why.DUE)
-    below = _with_look_back(known) & Spans((known.floor, begin - 1))
-    return [live, *_history(known.module, below, Why.CATCHING_UP)]
+    return [live, *_past(known, _with_look_back(known), Spans((known.floor, begin - 1)))]
+
+
+def errands_past(known: Known, *, lately: bool = True) -> list[Errand]:
+    """What is lacking up to the newest row, oldest first, then looks back.
+
+    Without `lately`, what the module's next poll will bring is left to it.
+    """
+    if known.newest is None:
+        end = _live_begin(known) - 1
+    elif not lately and (begin := lacking_lately(known.lacking, known.newest)) is not None:
+        end = begin - 1
+    else:
+        end = known.newest
+    return list(_past(known, known.lacking, Spans((known.floor, end))))
+
+
+def _past(known: Known, lacking: Spans, below: Spans) -> Iterator[Errand]:
+    caught_up = tuple(_history(known.module, lacking & below, Why.CATCHING_UP))
+    # a window that was joined from several lacking stretches has looked at all of it
+    seen = Spans(*((each.window.begin, each.window.end - 1) for each in caught_up if each.window.end))
+    looked = (Spans((each.begin, each.end - 1)) for each in known.due.windows if each.end is not None)
+    again = Spans(*(span for each in looked for span in (each & below) - seen))
+    return chain(caught_up, _history(known.module, again, Why.LOOKING_BACK))
 
 
 def _live_begin(known: Known) -> int:
-    """An hour before the newest row; far behind, only the last hour that the survey tells of."""
-    first = next(iter(known.lacking), (known.floor, FOREVER))[0]
-    reached = first if known.newest is None else known.newest - LOOK_BACK
+    """As far before the newest row as is due or lacking; far behind, only the last hour that is told."""
+    if known.newest is None:
+        reached = next(iter(known.lacking), (known.floor, FOREVER))[0]
+    else:
+        lately = lacking_lately(known.lacking, known.newest)
+        # the newest row may have come early: the hour is one before the rows that getmeasure gave
+        reached = min(known.newest - known.due.depth, (lately or known.newest) - LOOK_BACK)
     if known.told is not None and known.told - reached > PAGE_SPAN:
         reached = known.told - LOOK_BACK
     return max(reached, known.floor)
+
+
+def lacking_lately(lacking: Spans, newest: int) -> int | None:
+    """Where the first stretch begins that is lacking up to the newest row, if one page reaches there.
+
+    A stretch that begins further back is a matter of the past, to its end.
+    """
+    return next((begin for begin, _ in lacking if newest - DAILY_DEPTH <= begin <= newest), None)
 
 
 def _with_look_back(known: Known) -> Spans:

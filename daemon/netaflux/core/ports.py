@@ -9,6 +9,7 @@ from typing import Protocol
 from netaflux.core.budget import BudgetRecord
 from netaflux.core.comparison import Held
 from netaflux.core.events import Event
+from netaflux.core.lookback import Looks
 from netaflux.core.model import (
     AccountName,
     Admitted,
@@ -111,6 +112,14 @@ class Coverage(Protocol):
         """
         ...
 
+    def looks(self, module: ModuleId) -> Looks:
+        """When the module's last days were looked at again, and the gaps that `admit` has noticed."""
+        ...
+
+    async def looked(self, module: ModuleId, newest: int, asked: Sequence[Window]) -> None:
+        """All of these windows was fetched again, as was due with rows up to `newest`."""
+        ...
+
     async def grow(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside] = ()) -> None:
         """Add what a destination has acknowledged, and the rows that it refused."""
         ...
@@ -145,6 +154,18 @@ class Source(Protocol):
 
     async def page(self, module: Module, measures: Sequence[Measure], window: Window, lane: Lane) -> Page:
         """The oldest rows of the window, at most PAGE_ROWS of them."""
+        ...
+
+
+class LiveBudget(Protocol):
+    """What the limits leave for live polling."""
+
+    def stretch(self, wished: float) -> float:
+        """By which factor live polling has to be rarer than `wished` calls an hour, for them to suffice."""
+        ...
+
+    def declare_live_need(self, calls_per_hour: float) -> None:
+        """How many calls live polling is going to make; history leaves them free."""
         ...
 
 

@@ -7,24 +7,25 @@ from dataclasses import dataclass, field, replace
 
 from netaflux.core.channels import Catalogue
 from netaflux.core.devices import Device, Missing, Target, bind, identify, target
-from netaflux.core.errors import NotFound, RequestRefused, UpstreamFault
+from netaflux.core.errors import NetafluxError, NotFound, RequestRefused, UpstreamFault
 from netaflux.core.events import ChannelsImpossible, ModuleBound, ModuleMissing, PollCompleted, SurveyTaken
+from netaflux.core.lookback import Due
 from netaflux.core.model import (
     AccountName,
     Binding,
     ChannelName,
     DeviceName,
-    Lane,
     Module,
     ModuleId,
     Survey,
     Window,
 )
-from netaflux.core.plan import Errand, Known, errands_asked, errands_due
+from netaflux.core.plan import Errand, Known, errands_asked, errands_due, errands_past, lacking_lately
 from netaflux.core.ports import Bindings, Clock, Coverage, Observer, Source
 from netaflux.core.since import Span
-from netaflux.flow.courier import Courier
-from netaflux.flow.errand import Carried, Carrier
+from netaflux.flow.courier import Courier, Delivery
+from netaflux.flow.early import ComparedSource
+from netaflux.flow.errand import Carried, Carrier, measures_needed
 
 CLOCKS_AGREE = 86400
 """Seconds by which Netatmo's clock and ours may differ while a span such as `30d` is resolved for good."""
@@ -70,16 +71,19 @@ class Account:
         self.name = name
         self.devices = tuple(devices)
         self.roster: Roster | None = None
-        self._source = source
+        self._source = ComparedSource(source, observer)
         self._courier = courier
         self._coverage = coverage
         self._bindings = bindings
         self._catalogue = catalogue
         self._clock = clock
         self._observer = observer
-        self._carrier = Carrier(source=source, courier=courier, observer=observer)
+        self._carrier = Carrier(source=self._source, courier=courier, observer=observer)
         self._surveying = asyncio.Lock()
+        self._surveys = 0
+        self._failure: NetafluxError | None = None
         self.surveyed_at = float("-inf")
+        """When the newest survey was taken (`Clock.monotonic`)."""
         self._told_missing: set[DeviceName] = set()
         self._told_impossible: dict[DeviceName, tuple[ChannelName, ...]] = {}
 
@@ -88,13 +92,28 @@ class Account:
 
         Raises NetatmoError, Unreachable, NotAuthorized, StateError.
         """
-        async with self._surveying:  # those who come meanwhile get this survey, not one of their own
-            if self.roster is None or self._clock.monotonic() - self.surveyed_at > max_age:
-                survey = await self._source.survey()
-                self._observer.tell(SurveyTaken(account=self.name, modules=len(survey.modules)))
-                self.roster = await self._bound(survey)
-                self.surveyed_at = self._clock.monotonic()
-            return self.roster
+        before = self._surveys
+        async with self._surveying:
+            # those who came meanwhile get this survey, or what it failed with, not one of their own
+            if self._surveys == before and self._is_old(max_age):
+                await self._take_survey()
+        if self._surveys > before and self._failure is not None:
+            raise self._failure.with_traceback(None)
+        return self.roster or Roster(Survey(self.name, ()))
+
+    def _is_old(self, max_age: float) -> bool:
+        return self.roster is None or self._clock.monotonic() - self.surveyed_at > max_age
+
+    async def _take_survey(self) -> None:
+        try:
+            survey = await self._source.survey()
+            self._observer.tell(SurveyTaken(account=self.name, modules=len(survey.modules)))
+            self.roster = await self._bound(survey)
+            self.surveyed_at = self._clock.monotonic()
+            self._failure = None
+        except NetafluxError as error:
+            self._failure = error
+        self._surveys += 1
 
     async def preview(self) -> Roster:
         """A survey and what it would bind, with nothing recorded."""
@@ -157,15 +176,90 @@ class Account:
         """The devices that mirror a module, as of the newest survey."""
         return self.roster.targets.get(module, ()) if self.roster else ()
 
-    async def poll(self, module: ModuleId, targets: Sequence[Target] | None = None) -> Carried:
-        """Fetch what is new of a module and the hour before it, for these devices or all that mirror it."""
-        targets = self.targets(module) if targets is None else targets
-        return await self._run(module, targets, self._due_in(Lane.LIVE, module, targets))
+    @property
+    def server_time(self) -> float:
+        """Netatmo's clock now, as far as the newest survey told it (unix seconds)."""
+        told = self.roster.survey.server_time if self.roster else None
+        passed = self._clock.monotonic() - self.surveyed_at
+        return self._clock.now() if told is None else told + passed
 
-    async def catch_up(self, module: ModuleId, targets: Sequence[Target] | None = None) -> Carried:
-        """Fetch what the destinations lack of a module's past."""
+    def newest(self, module: ModuleId) -> int | None:
+        """The time of the newest row ever seen of a module."""
+        return self._coverage.newest(module)
+
+    def lacks(self, module: ModuleId) -> bool:
+        """Whether a destination lacks rows that the module's next poll would bring, its newest ones aside."""
+        newest = self._coverage.newest(module)
+        lacking = self._courier.lacking(self.targets(module))
+        return newest is not None and lacking_lately(lacking, newest) is not None
+
+    def looks_due(self, module: ModuleId) -> bool:
+        """Whether looking back at the module's past needs errands of its own."""
+        return bool(self._looks(module, self.targets(module)).windows)
+
+    async def poll(self, module: ModuleId, targets: Sequence[Target] | None = None) -> Carried:
+        """Fetch what is new of a module and what is due of looking back, for these devices or all of its."""
         targets = self.targets(module) if targets is None else targets
-        return await self._run(module, targets, self._due_in(Lane.HISTORY, module, targets))
+        if not targets:
+            return Carried()
+        known = self._known(module, targets)
+        live = errands_due(known)[0]
+        carried = await self._run(module, targets, [live])
+        if not carried.stopped:
+            await self._looked(known, targets, [live.window])
+        return carried
+
+    async def poll_early(self, module: ModuleId) -> None:
+        """Deliver the module's newest row as the survey shows it, where that is known to be the row."""
+        targets = self.targets(module)
+        page = self._source.early_page(targets[0].module, measures_needed(targets)) if targets else None
+        newest = self._coverage.newest(module)
+        if page is None or newest is None or page.rows[0].time <= newest:
+            return
+        if self._courier.reachable(targets):
+            await self._courier.deliver(Delivery(module=targets[0].module, page=page, targets=targets))
+
+    async def catch_up(
+        self,
+        module: ModuleId,
+        targets: Sequence[Target] | None = None,
+        *,
+        lately: bool = True,
+        look_back: bool = True,
+    ) -> Carried:
+        """Fetch what the destinations lack of a module's past, and what is due of looking back at it.
+
+        Without `lately`, what the module's next poll will bring is left to it.
+        """
+        targets = self.targets(module) if targets is None else targets
+        if not targets:
+            return Carried()
+        known = self._known(module, targets)
+        if not look_back:
+            known = replace(known, due=Due())
+        carried = await self._run(module, targets, errands_past(known, lately=lately))
+        if not carried.stopped:
+            await self._looked(known, targets, known.due.windows)
+        return carried
+
+    async def _looked(self, known: Known, targets: Sequence[Target], windows: Sequence[Window]) -> None:
+        """Note what was looked at again, where that changes what is due."""
+        newest = known.newest or self._coverage.newest(known.module)
+        if newest is None or not self._asks_all(known.module, targets):
+            return
+        before = self._coverage.looks(known.module)
+        if any(before.looked(newest, window) != before for window in windows):
+            await self._coverage.looked(known.module, newest, windows)
+
+    def _asks_all(self, module: ModuleId, targets: Sequence[Target]) -> bool:
+        """Whether these devices need every measure that any device needs of the module."""
+        return measures_needed(targets) == measures_needed(self.targets(module))
+
+    def _looks(self, module: ModuleId, targets: Sequence[Target]) -> Due:
+        newest = self._coverage.newest(module)
+        if newest is None or not self._asks_all(module, targets):
+            return Due()
+        return self._coverage.looks(module).due(newest)
 
     async def fetch_span(
         self, module: ModuleId, span: Window, targets: Sequence[Target], *, again: bool = False
@@ -173,9 +267,6 @@ class Account:
         """Fetch a named span for these of the module's devices, below their `since` too if it says so."""
         errands = self.asked(module, span, targets, again=again)
         return await self._run(module, _from(targets, span.begin), errands, again=again)
-
-    def _due_in(self, lane: Lane, module: ModuleId, targets: Sequence[Target]) -> list[Errand]:
-        return [errand for errand in self.due(module, targets) if errand.lane is lane]
 
     def due(self, module: ModuleId, targets: Sequence[Target]) -> list[Errand]:
         """The errands that a poll of these devices needs."""
@@ -194,6 +285,7 @@ class Account:
             lacking=self._courier.lacking(targets),
             newest=self._coverage.newest(module),
             told=targets[0].module.newest,
+            due=self._looks(module, targets),
         )
 
     async def _run(

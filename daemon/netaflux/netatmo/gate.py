@@ -6,7 +6,6 @@ from typing import Self
 
 from netaflux.core.budget import BudgetState
 from netaflux.core.caution import TOGETHER
-from netaflux.core.events import CadenceRestored, CadenceStretched
 from netaflux.core.limits import Limit
 from netaflux.core.model import AccountName, Lane
 from netaflux.netatmo.scope import Scope, World
@@ -44,17 +43,16 @@ class Gate:
         """Netatmo said that a limit is reached, and maybe for how many seconds to stay away."""
         await self._budget.refused(self._scope, permit, seconds, reason)
 
-    def declare_live_need(self, calls_per_hour: float) -> None:
-        """How many calls the account's live polling would like to make; history leaves them free."""
-        self._budget.declare(self._account, calls_per_hour)
+    def stretch(self, wished: float) -> float:
+        """By which factor live polling has to be rarer than `wished` calls an hour, for them to suffice.
 
-    def stretch(self) -> float:
-        """By which factor live polling has to be rarer than declared; ask before each round.
-
-        The limits of the account and of the app count as they are now, refusals included. Told where it
-        begins and where it ends.
+        The limits of the account and of the app count as they are now, refusals included.
         """
-        return self._budget.stretch(self._account)
+        return self._budget.stretch(self._account, wished)
+
+    def declare_live_need(self, calls_per_hour: float) -> None:
+        """How many calls the account's live polling is going to make; history leaves them free."""
+        self._budget.declare(self._account, calls_per_hour)
 
     def state(self) -> BudgetState:
         """What status shows of the account's budget."""
@@ -70,7 +68,6 @@ class Budget:
         self._world = world
         self.turns = Turns(app, world.clock)
         """Those who wait."""
-        self._stretched: set[AccountName] = set()
         self._scopes: dict[AccountName, Scope] = {}
 
     @classmethod
@@ -109,21 +106,16 @@ class Budget:
         moment = max(self._world.clock.monotonic() - TOGETHER, self._app.reopens())
         return any(other.refused_since(moment) for other in self._scopes.values() if other is not scope)
 
+    def stretch(self, account: AccountName, wished: float) -> float:
+        """By which factor the account's live polling has to be rarer; the app's limit is shared by all."""
+        self._scopes[account].live_wish = max(0.0, wished)
+        self._app.live_wish = sum(scope.live_wish for scope in self._scopes.values())
+        return max(self._scopes[account].stretch, self._app.stretch)
+
     def declare(self, account: AccountName, calls_per_hour: float) -> None:
-        """What an account's live polling would like to make; the app's is that of all accounts."""
+        """What an account's live polling is going to make; the app's is that of all accounts."""
         self._scopes[account].live_need = max(0.0, calls_per_hour)
         self._app.live_need = sum(scope.live_need for scope in self._scopes.values())
-
-    def stretch(self, account: AccountName) -> float:
-        """By which factor the account's live polling has to be rarer; told where it begins and ends."""
-        factor = max(self._scopes[account].stretch, self._app.stretch)
-        if factor > 1 and account not in self._stretched:
-            self._stretched.add(account)
-            self._world.observer.tell(CadenceStretched(account=account, factor=factor))
-        if factor <= 1 and account in self._stretched:
-            self._stretched.remove(account)
-            self._world.observer.tell(CadenceRestored(account=account))
-        return factor
 
     def state(self) -> BudgetState:
         """What status shows of the app's budget, with the calls of all accounts."""

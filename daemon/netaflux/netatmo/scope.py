@@ -46,8 +46,10 @@ class Scope:
 
     def __init__(self, name: str, limits: tuple[Limit, ...], record: BudgetRecord, world: World) -> None:
         self.name = name
+        self.live_wish = 0.0
+        """Calls an hour that live polling would like to make."""
         self.live_need = 0.0
-        """Calls an hour that live polling is declared to need, before any stretching."""
+        """Calls an hour that it is going to make."""
         self._limits = limits
         self._hourly = max(limits, key=lambda limit: limit.seconds)
         self._world = world
@@ -202,8 +204,8 @@ class Scope:
 
     @property
     def stretch(self) -> float:
-        """By which factor live polling has to be rarer than declared."""
-        return stretch(self.live_need, self.per_hour)
+        """By which factor live polling has to be rarer than it would like."""
+        return stretch(self.live_wish, self.per_hour)
 
     def state(self, waiting: int) -> BudgetState:
         """What status shows; `waiting` is the number of calls that wait for a permit."""

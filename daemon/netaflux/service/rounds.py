@@ -1,10 +1,11 @@
 """The rounds: what is done when a bell rings, for each account and each module.
 
     account bell → survey → a bell for each module
-    module bell  → survey, shared by the account → poll → the past, in a task of its own
+    module bell  → survey, shared by the account → early row → poll, if it has news
+                 → the past, in a task of its own
 
-The live end never waits for the past, and no failure ends a job: the bell for the next round is set whatever
-happens.
+The bells follow the stations' uploads (`flow/cadence`). The live end never waits for the past, and no failure
+ends a job: the bell for the next round is set whatever happens.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from netaflux.core.cadence import backed_off
 from netaflux.core.errors import NetafluxError, NotAuthorized
 from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
 from netaflux.core.model import AccountName, ModuleId
+from netaflux.flow.cadence import Cadence
 from netaflux.service.bells import Hang, SchedulerBells
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,16 @@ class Rounds:
         self._interval = interval
         hang = hang or partial(SchedulerBells, speed=speed)
         self._bells = hang(app.clock, self._rung)
+        self._cadences = {
+            name: Cadence(
+                connected.account,
+                budget=connected.gate,
+                clock=app.clock,
+                observer=app.hub,
+                interval=interval,
+            )
+            for name, connected in app.accounts.items()
+        }
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
         self._failing: dict[AccountName, int] = {}
@@ -93,19 +105,23 @@ class Rounds:
 
     async def _account_round(self, name: AccountName) -> float:
         """Find the account's modules, and give each its job."""
-        await self._survey(name, max_age=0)
+        await self._survey(name, max_age=self._interval)
         found = any(job.module for job in self._jobs.values() if job.account == name)
         return self._clock.monotonic() + (LOOK_AGAIN if found else LOOK_AGAIN_EMPTY)
 
     async def _module_round(self, name: AccountName, module: ModuleId) -> float:
-        """Poll one module; those of an account share the survey of this round."""
-        account = self._app.accounts[name].account
-        begun = self._clock.monotonic()
-        await self._survey(name, max_age=self._interval / 2)
-        if account.targets(module):
-            await account.poll(module)
-            self._look_into_the_past(self._jobs[_key(name, module)], module)
-        return max(begun, account.surveyed_at) + self._interval
+        """Poll one module, if it has news; those of an account share the survey of this round."""
+        account, cadence = self._app.accounts[name].account, self._cadences[name]
+        await self._survey(name, max_age=cadence.survey_age(module))
+        if not account.targets(module):
+            return self._clock.monotonic() + self._interval
+        await account.poll_early(module)
+        if cadence.wants(module):
+            polled = await account.poll(module)
+            if not polled.stopped:
+                cadence.asked(module)
+        self._look_into_the_past(self._jobs[_key(name, module)], module)
+        return cadence.next_at(module)
 
     async def _survey(self, name: AccountName, *, max_age: float) -> None:
         account = self._app.accounts[name].account
@@ -124,6 +140,13 @@ class Rounds:
             run = partial(self._module_round, name, module)
             self._add(Job(key=_key(name, module), account=name, module=module, run=run))
         self._surveyed.add(name)
+        for module in self._cadences[name].surveyed():
+            self._ring_now(self._jobs[_key(name, module)])
+
+    def _ring_now(self, job: Job) -> None:
+        """A survey that others have asked for shows its station's upload already."""
+        if job.task is None or job.task.done():
+            self._ring_at(job, self._clock.monotonic())
 
     def _account_failed(self, name: AccountName, error: NetafluxError) -> None:
         """Told once, until it is over."""
@@ -137,7 +160,10 @@ class Rounds:
 
     async def _catch_up(self, job: Job, module: ModuleId) -> None:
         try:
-            await self._app.accounts[job.account].account.catch_up(module)
+            cadence = self._cadences[job.account]
+            await self._app.accounts[job.account].account.catch_up(
+                module, lately=not cadence.thrift.hours, look_back=cadence.may_look_back(module)
+            )
             job.past_failed = False
         except NetafluxError as error:
             if not job.past_failed:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple, Self
 
+from netaflux.core.lookback import Looks
 from netaflux.core.model import (
     Admitted,
     ChannelName,
@@ -17,14 +18,17 @@ from netaflux.core.model import (
     Row,
     Series,
     SetAside,
+    Window,
 )
 from netaflux.core.ports import Clock
 from netaflux.core.spans import Spans
 from netaflux.state.aside import put_aside, take_back
 from netaflux.state.database import Database
+from netaflux.state.looks import all_looks, looked, notice
 from netaflux.state.source_rows import RETENTION, Extent, extents, keep, newest_row
 
 _NOTHING = Spans()
+_NO_LOOKS = Looks()
 
 _SELECT = 'SELECT destination, device, channel, begin, "end" FROM coverage'
 _IN_ORDER = "ORDER BY device, destination, channel, begin"
@@ -42,6 +46,8 @@ class _Effect(NamedTuple):
     """What a page has changed."""
 
     extent: Extent
+    looks: Looks | None
+    """None: as they were."""
     cuts: Sequence[_Change]
     admitted: Admitted
 
@@ -55,6 +61,7 @@ class StoredCoverage:
         self._retention = retention
         self._spans: dict[Series, Spans] = {}
         self._extents: dict[ModuleId, Extent] = {}
+        self._looks: dict[ModuleId, Looks] = {}
 
     @classmethod
     async def open(cls, database: Database, clock: Clock, *, retention: int = RETENTION) -> Self:
@@ -62,6 +69,7 @@ class StoredCoverage:
         coverage = cls(database, clock, retention=retention)
         coverage._spans = await database.run(_all)
         coverage._extents = await database.run(extents)
+        coverage._looks = await database.run(all_looks)
         return coverage
 
     def covered(self, series: Series) -> Spans:
@@ -71,6 +79,15 @@ class StoredCoverage:
     def newest(self, module: ModuleId) -> int | None:
         """The time of the newest row ever seen of the module."""
         return self._extents.get(module, Extent()).newest
+
+    def looks(self, module: ModuleId) -> Looks:
+        """What is known of the module's looks back."""
+        return self._looks.get(module, _NO_LOOKS)
+
+    async def looked(self, module: ModuleId, newest: int, asked: Sequence[Window]) -> None:
+        """All of these windows was fetched again, as was due with rows up to `newest`. Raises StateError."""
+        work = partial(looked, module=module, newest=newest, asked=tuple(asked))
+        await self._database.run(work, then=partial(self._looks.__setitem__, module))
 
     def latest(self, device: DeviceName) -> int | None:
         """The end of the device's last span at any destination."""
@@ -118,6 +135,8 @@ class StoredCoverage:
 
     def _note_admitted(self, module: ModuleId, effect: _Effect) -> None:
         self._extents[module] = effect.extent
+        if effect.looks is not None:
+            self._looks[module] = effect.looks
         self._note(effect.cuts)
 
     def _note(self, changes: Sequence[_Change]) -> None:
@@ -161,7 +180,8 @@ def _admit(
     _write(connection, cuts)
     late = sorted({time for cut in cuts for time in news if time in cut.before})
     take_back(connection, devices, news)
-    return _Effect(extent, cuts, Admitted(news, late))
+    looks = notice(connection, module, page, news, extent.newest or news[-1]) if news else None
+    return _Effect(extent, looks, cuts, Admitted(news, late))
 
 
 def _cut(connection: sqlite3.Connection, device: DeviceName, times: Sequence[int]) -> Iterator[_Change]:

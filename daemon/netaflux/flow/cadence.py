@@ -1,0 +1,146 @@
+"""When an account's modules are polled, and which: the rhythm of its stations, and what its budget allows."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netaflux.core.cadence import (
+    PERIOD,
+    RETRIES,
+    RETRY_AFTER,
+    Need,
+    Rhythm,
+    Sign,
+    Thrift,
+    still_behind,
+    thrift,
+    worth_asking,
+)
+from netaflux.core.events import CadenceRestored, CadenceStretched
+from netaflux.core.lookback import WEEK
+from netaflux.core.model import Module, ModuleId
+from netaflux.core.ports import Clock, LiveBudget, Observer
+from netaflux.flow.account import Account
+
+TOGETHER = 5.0
+"""Seconds of age that a survey may have for modules that ring together."""
+LOOKS_APART = 3600.0
+"""Seconds between two modules' looks further back, or they would come all at once; fewer if they are many."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """When a module was asked last, and what came of it."""
+
+    at: float = float("-inf")
+    told: int | None = None
+    """The newest row that the survey told then."""
+    retry: bool = False
+    """Whether to ask again in a moment: the survey tells of a row that getmeasure does not have yet."""
+    retries: int = RETRIES
+    """How often that may still be; none once it was in vain."""
+
+
+class Cadence:
+    """One account's polls: when the next is due, and for which modules it is worth a call."""
+
+    def __init__(
+        self, account: Account, *, budget: LiveBudget, clock: Clock, observer: Observer, interval: float
+    ) -> None:
+        self._account = account
+        self._budget = budget
+        self._clock = clock
+        self._observer = observer
+        self._interval = interval
+        self._rhythms: defaultdict[ModuleId, Rhythm] = defaultdict(lambda: Rhythm(interval))
+        self._asked: defaultdict[ModuleId, _Asked] = defaultdict(_Asked)
+        self._survey_seen = float("-inf")
+        self._looked_at = float("-inf")
+        self.thrift = Thrift()
+        """How live polling makes do with the calls there are."""
+
+    # what a survey tells
+
+    def surveyed(self) -> tuple[ModuleId, ...]:
+        """Take note of the account's newest survey; answers the modules whose stations have uploaded."""
+        if self._account.surveyed_at == self._survey_seen:
+            return ()
+        self._survey_seen = self._account.surveyed_at
+        self._save_calls()
+        uploaded = {station for station, module in self._stations().items() if self._has_uploaded(module)}
+        return tuple(module.id for module in self._modules() if module.station in uploaded)
+
+    def _modules(self) -> Iterable[Module]:
+        roster = self._account.roster
+        return [] if roster is None else [some[0].module for some in roster.targets.values()]
+
+    def _stations(self) -> dict[ModuleId, Module]:
+        """Each station, and one of its modules to speak for it."""
+        return {module.station: module for module in self._modules()}
+
+    def _has_uploaded(self, module: Module) -> bool:
+        age = 0.0 if module.stored is None else max(0.0, self._account.server_time - module.stored)
+        return self._rhythms[module.station].surveyed(module.stored, age, self._account.surveyed_at)
+
+    def _save_calls(self) -> None:
+        """Fit live polling into what the limits leave; told where it becomes rarer, and where it is over."""
+        stations, modules = len(self._stations()), len(tuple(self._modules()))
+        need = Need(stations, modules, max(self._interval, PERIOD))
+        before, self.thrift = self.thrift, thrift(need, self._budget.stretch(need.calls))
+        hours = self.thrift.hours
+        self._budget.declare_live_need(need.thrifty(hours) / self.thrift.stretch if hours else need.calls)
+        for rhythm in self._rhythms.values():
+            rhythm.interval = self._interval * self.thrift.stretch
+        if hours and hours != before.hours:
+            self._observer.tell(
+                CadenceStretched(account=self._account.name, hours=hours, factor=self.thrift.stretch)
+            )
+        elif before.hours and not hours:
+            self._observer.tell(CadenceRestored(account=self._account.name))
+
+    # when and whom
+
+    def survey_age(self, module: ModuleId) -> float:
+        """Seconds of age that the survey of the module's round may have."""
+        return RETRY_AFTER * (RETRIES + 1) if self._asked[module].retry else TOGETHER
+
+    def next_at(self, module: ModuleId) -> float:
+        """The monotonic time of the module's next round."""
+        if self._asked[module].retry:
+            return self._clock.monotonic() + RETRY_AFTER
+        return self._rhythms[self._module(module).station].next_at()
+
+    def wants(self, module: ModuleId) -> bool:
+        """Whether the module is worth a call now."""
+        return self._asked[module].retry or worth_asking(self._sign(module), hours=self.thrift.hours)
+
+    def asked(self, module: ModuleId) -> None:
+        """The module was polled."""
+        asked = self._asked[module]
+        asked.at, asked.told = self._clock.monotonic(), self._module(module).newest
+        behind = still_behind(self._sign(module))
+        asked.retry = behind and asked.retries > 0 and not self.thrift.hours
+        asked.retries = RETRIES if not behind else max(0, asked.retries - 1)
+
+    def _module(self, module: ModuleId) -> Module:
+        return self._account.targets(module)[0].module
+
+    def _sign(self, module: ModuleId) -> Sign:
+        asked = self._asked[module]
+        return Sign(
+            told=self._module(module).newest,
+            newest=self._account.newest(module),
+            lacking=self._account.lacks(module),
+            now=self._account.server_time,
+            asked_for=asked.told,
+            since_asked=self._clock.monotonic() - asked.at,
+        )
+
+    def may_look_back(self, module: ModuleId) -> bool:
+        """Whether a look further back, which takes calls of its own, is due and may be taken now."""
+        now = self._clock.monotonic()
+        apart = min(LOOKS_APART, WEEK / 2 / max(1, len(tuple(self._modules()))))
+        if now - self._looked_at < apart or not self._account.looks_due(module):
+            return False
+        self._looked_at = now
+        return True

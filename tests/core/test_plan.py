@@ -13,7 +13,6 @@ from netaflux.core.model import PAGE_ROWS, Lane, Measure, ModuleId, Page, Row, W
 from netaflux.core.plan import (
     Errand,
     Known,
-    doubtful,
     errands_asked,
     errands_due,
     errands_past,
@@ -316,25 +315,3 @@ def test_a_full_page_is_followed_up_to_the_end_of_its_window(
     why: str, fetched: Page, expected: Window | None
 ) -> None:
     assert following(fetched) == expected, why
-
-
-WIDE = Window(0, 30 * DAY)
-
-
-@pytest.mark.parametrize(
-    ("why", "fetched", "newest", "expected"),
-    [
-        ("empty for a month", page(WIDE), 40 * DAY, WIDE),
-        ("empty after its rows", page(WIDE, 5, 9), 40 * DAY, Window(10, 30 * DAY)),
-        ("nobody knows where rows end", page(WIDE, 5, 9), None, Window(10, 30 * DAY)),
-        ("no row is expected behind these", page(WIDE, 5, 9), 9, None),
-        ("shorter than what a page could hold", page(Window(0, PAGE_SPAN)), 40 * DAY, None),
-        ("it reaches nearly to the end", page(WIDE, 29 * DAY), 40 * DAY, None),
-        ("full pages are followed anyway", page(WIDE, 5, raw=PAGE_ROWS), 40 * DAY, None),
-        ("the live end is asked for again and again", page(Window(0)), 40 * DAY, None),
-    ],
-)
-def test_years_that_one_answer_says_are_empty_are_doubted(
-    why: str, fetched: Page, newest: int | None, expected: Window | None
-) -> None:
-    assert doubtful(fetched, newest) == expected, why

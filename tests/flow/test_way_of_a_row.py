@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
@@ -15,7 +16,17 @@ from netaflux.core.channels import CATALOGUE
 from netaflux.core.devices import Device, Target
 from netaflux.core.errors import NetafluxError
 from netaflux.core.measures import HUMIDITY, TEMPERATURE
-from netaflux.core.model import ChannelName, DestinationId, DestinationName, DeviceName, Window
+from netaflux.core.model import (
+    ChannelName,
+    DestinationId,
+    DestinationName,
+    DeviceName,
+    Lane,
+    Measure,
+    Module,
+    Page,
+    Window,
+)
 from netaflux.core.since import read_since
 from netaflux.flow.account import Account
 from netaflux.flow.courier import Courier
@@ -38,6 +49,17 @@ FORMULAS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class Shuffled(FakeSource):
+    """Answers of calls that are under way side by side come in an order of their own."""
+
+    chance = Random(0)  # noqa: S311 - a test wants the same chance again
+
+    async def page(self, module: Module, measures: Sequence[Measure], window: Window, lane: Lane) -> Page:
+        for _ in range(self.chance.randrange(40)):
+            await asyncio.sleep(0)
+        return await super().page(module, measures, window, lane)
+
+
 class History(RuleBasedStateMachine):
     """Rows come, come late and change; destinations, configuration and process come and go."""
 
@@ -45,13 +67,15 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.clock = TurnedClock(START)
-        self.source = FakeSource([PORCH])
+        self.source = Shuffled([PORCH])
         self.state = FakeState()
         self.destinations = {name: FakeDestination(name, DestinationId(f"fake:{name}#1")) for name in NAMES}
         self.channels: list[str] = ["Temp_C"]
         self.since = START + 40 * STEP
         self.now_row = START
         self.allowed_twice = 0
+        self.telling = False
+        """Whether a survey tells the newest row."""
         self.unseen_change = False
         """Whether a row came late or changed and no poll has looked since."""
         self.ever: defaultdict[int, list[dict[Any, Any]]] = defaultdict(list)
@@ -104,8 +128,10 @@ class History(RuleBasedStateMachine):
             observer=self.listener,
         )
 
-    @initialize(rows=st.integers(0, 90))
-    def begin(self, rows: int) -> None:
+    @initialize(rows=st.integers(0, 300), telling=st.booleans(), seed=st.integers(0, 99))
+    def begin(self, rows: int, seed: int, *, telling: bool) -> None:
+        self.source.chance.seed(seed)
+        self.telling = telling
         for _ in range(rows):
             self.add_row()
         self.open()
@@ -117,6 +143,9 @@ class History(RuleBasedStateMachine):
     def source_holds(self, time: int, row: dict[Any, Any]) -> None:
         self.source.rows[PORCH.id][time] = row
         self.ever[time].append(row)
+        if self.telling:
+            # with a newest row that is told, windows of the past are asked for side by side
+            self.source.modules = [replace(PORCH, newest=self.now_row)]
 
     def values(self, time: int) -> dict[Any, Any]:
         temperature = None if time % 7 == 0 else (time // STEP) % 300 / 10

@@ -121,19 +121,6 @@ def _joined(lacking: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield pending
 
 
-def doubtful(page: Page, newest: int | None) -> Window | None:
-    """What a page says is empty at the end of its window, where that is longer than a page could hold.
-
-    Before years count as empty for ever because of one answer, they are worth one more call. `newest` is
-    the newest row known: nothing is expected behind it.
-    """
-    if page.window.end is None or page.full:
-        return None
-    begin = page.window.begin if page.last is None else page.last + 1
-    end = page.window.end - 1 if newest is None else min(page.window.end - 1, newest)
-    return Window(begin, page.window.end) if end - begin > PAGE_SPAN else None
-
-
 def following(page: Page) -> Window | None:
     """Where to go on after a page: behind its last row while it was full and its window has not ended."""
     if not page.full or page.last is None:

@@ -26,9 +26,7 @@ from netaflux.core.model import (
     Row,
     Series,
     SetAside,
-    Window,
 )
-from netaflux.core.plan import doubtful
 from netaflux.core.ports import Bindings, Coverage, Observer
 from netaflux.core.rows import batches, derive
 from netaflux.core.spans import Spans
@@ -36,6 +34,9 @@ from netaflux.flow.claims import Claim, Claims
 from netaflux.flow.door import Door
 from netaflux.flow.refusal import write_around_refusals
 from netaflux.flow.together import Together
+
+UPLOADS = 16
+"""Pages of the past on their way to destinations at a time, of all modules: what waits is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class Delivery:
     page: Page
     targets: tuple[Target, ...]
     """The devices that it is for."""
-    ended: bool = True
-    """Whether its window holds nothing behind it; then the whole window is covered."""
+    complete: Spans
+    """The device time for which it is all there is: coverage may grow by that."""
     again: bool = False
     """Whether to send what is covered, too."""
 
@@ -77,6 +78,8 @@ class Courier:
         self._bindings = bindings
         self._doors = doors
         self._observer = observer
+        self.places = asyncio.Semaphore(UPLOADS)
+        """Where pages of the past wait for their delivery."""
         self._claims = Claims()
         self._settling: defaultdict[ModuleId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._good: dict[tuple[DestinationName, DeviceName, tuple[ChannelName, ...]], Batch] = {}
@@ -103,9 +106,9 @@ class Courier:
         """Whether any destination of these devices takes rows now."""
         return any(True for _ in self._open_ways(targets))
 
-    def doubt(self, module: ModuleId, page: Page) -> Window | None:
-        """What a short page says is empty, where that should be asked once more."""
-        return doubtful(page, self._coverage.newest(module))
+    def newest(self, module: ModuleId) -> int | None:
+        """The newest row ever seen of the module."""
+        return self._coverage.newest(module)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Store the page's rows, then bring them to every open door that lacks them.
@@ -113,9 +116,8 @@ class Courier:
         Raises StateError; a destination's failure closes its door and is told there.
         """
         await self._admit(delivery)
-        span = self._covering(delivery)
         parcels = [
-            self._claimed(target, door, span, again=delivery.again)
+            self._claimed(target, door, delivery.complete, again=delivery.again)
             for target, door in self._open_ways(delivery.targets)
         ]
         try:
@@ -141,15 +143,6 @@ class Courier:
             self._observer.tell(RowsPutAside(module=module, rows=page.aside, reason=reason))
         if late := admitted.late:
             self._observer.tell(RowsArrivedLate(module=module, rows=len(late), first=late[0]))
-
-    def _covering(self, delivery: Delivery) -> Spans:
-        """The device time for which this page is all there is: it ends at a row, never at the clock."""
-        page = delivery.page
-        end = page.last
-        if delivery.ended and not page.full and page.window.end is not None:
-            newest = self._coverage.newest(delivery.module.id)
-            end = None if newest is None else min(page.window.end - 1, newest)
-        return Spans() if end is None else Spans((page.window.begin, end))
 
     def _claimed(self, target: Target, door: Door, span: Spans, *, again: bool) -> _Parcel:
         identity = _identity(door)

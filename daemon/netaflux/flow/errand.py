@@ -1,20 +1,22 @@
-"""One errand: page after page fetched, while the ones before are on their way to the destinations."""
+"""One errand: its windows fetched side by side, while pages before are on their way to the destinations."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from netaflux.core.devices import Target
 from netaflux.core.events import PageFetched
 from netaflux.core.measures import in_order
-from netaflux.core.model import Lane, Measure, Module, Page, Window
-from netaflux.core.plan import Errand, following
+from netaflux.core.model import Lane, Measure, Module, Window
+from netaflux.core.plan import Errand
 from netaflux.core.ports import Observer, Source
+from netaflux.core.windows import Course
 from netaflux.flow.courier import Courier, Delivery
 from netaflux.flow.together import Together
 
-PAGES_ON_THE_WAY = 4
-"""Pages held at once per errand: fetching does not wait for one slow upload, and memory stays flat."""
+FETCHES = 16
+"""Windows of the past that are asked for at a time, of all modules of an account."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,18 @@ class Carried:
         return self
 
 
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """An errand that is being carried."""
+
+    module: Module
+    targets: tuple[Target, ...]
+    measures: tuple[Measure, ...]
+    again: bool
+    course: Course
+    carried: Carried = field(default_factory=Carried)
+
+
 class Carrier:
     """Runs errands of one account's modules."""
 
@@ -40,6 +54,8 @@ class Carrier:
         self._source = source
         self._courier = courier
         self._observer = observer
+        # an account's own: another one's may wait for an hour until its budget lets them go
+        self._places = asyncio.Semaphore(FETCHES)
 
     async def carry(
         self, errand: Errand, module: Module, targets: Sequence[Target], *, again: bool = False
@@ -48,33 +64,54 @@ class Carrier:
 
         Raises NetatmoError, Unreachable, NotAuthorized, StateError.
         """
-        carried = Carried()
-        measures = measures_needed(targets)
-        window: Window | None = errand.window
-        lane, doubted = errand.lane, None
-        async with Together(PAGES_ON_THE_WAY) as deliveries:
-            while window is not None:
-                if not self._courier.reachable(targets):
-                    carried.stopped = True
-                    break
-                page = await self._fetch(module, measures, window, lane)
-                carried += Carried(pages=1, rows=len(page.rows))
-                window = following(page)
-                if window is None and (doubt := self._courier.doubt(module.id, page)) != doubted:
-                    window = doubted = doubt
-                delivery = Delivery(
-                    module=module, page=page, targets=tuple(targets), ended=window is None, again=again
-                )
-                await deliveries.start(self._courier.deliver(delivery))
-                lane = Lane.HISTORY  # whatever does not fit into one page is no news
-        return carried
-
-    async def _fetch(self, module: Module, measures: Sequence[Measure], window: Window, lane: Lane) -> Page:
-        page = await self._source.page(module, measures, window, lane)
-        self._observer.tell(
-            PageFetched(module=module.id, rows=len(page.rows), begin=window.begin, last=page.last, lane=lane)
+        expected = [time for time in (self._courier.newest(module.id), module.newest) if time is not None]
+        run = _Run(
+            module=module,
+            targets=tuple(targets),
+            measures=measures_needed(targets),
+            again=again,
+            course=Course(errand.window, expected=max(expected, default=None)),
         )
-        return page
+        async with Together(self._courier.places) as deliveries:
+            if errand.lane is Lane.LIVE and self._reachable(run) and (news := run.course.ask()):
+                await self._bring(run, news, Lane.LIVE, deliveries)
+            async with Together(self._places, grace=0) as fetches:
+                await self._past(run, fetches, deliveries)
+        return run.carried
+
+    async def _past(self, run: _Run, fetches: Together, deliveries: Together) -> None:
+        """Fetch window beside window, as many as there are places; all of it goes behind the news."""
+        while not run.course.ended and self._reachable(run):
+            async with self._courier.places:
+                pass  # nothing is fetched while all that is in memory already waits
+            await fetches.place()
+            if window := run.course.ask():
+                fetches.begin(self._bring(run, window, Lane.HISTORY, deliveries))
+            else:
+                fetches.leave()
+                await fetches.one_ends()
+
+    def _reachable(self, run: _Run) -> bool:
+        run.carried.stopped = not self._courier.reachable(run.targets)
+        return not run.carried.stopped
+
+    async def _bring(self, run: _Run, window: Window, lane: Lane, deliveries: Together) -> None:
+        """Fetch a window, and send what it brought on its way."""
+        page = await self._source.page(run.module, run.measures, window, lane)
+        self._observer.tell(
+            PageFetched(
+                module=run.module.id, rows=len(page.rows), begin=window.begin, last=page.last, lane=lane
+            )
+        )
+        run.carried += Carried(pages=1, rows=len(page.rows))
+        complete = run.course.answered(page, self._courier.newest(run.module.id))
+        delivery = self._courier.deliver(
+            Delivery(module=run.module, page=page, targets=run.targets, complete=complete, again=run.again)
+        )
+        if lane is Lane.LIVE:
+            deliveries.begin(delivery, placeless=True)
+        else:
+            await deliveries.start(delivery)
 
 
 def measures_needed(targets: Sequence[Target]) -> tuple[Measure, ...]:

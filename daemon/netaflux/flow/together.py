@@ -12,14 +12,15 @@ class Together:
     """A bounded group of tasks: `start` waits for a free place, leaving waits for all.
 
     Unlike a TaskGroup it never cancels work because its starter failed or was told to stop: an upload on its
-    way is worth its end. The first failure of a task is raised by the next `start`, or on leaving.
+    way is worth its end. The first failure of a task is raised by the next `start`, or on leaving. Groups
+    that are given the same semaphore share its places.
 
         async with Together(4) as deliveries:
             await deliveries.start(deliver(page))
     """
 
-    def __init__(self, limit: int, *, grace: float = GRACE) -> None:
-        self._places = asyncio.Semaphore(limit)
+    def __init__(self, places: int | asyncio.Semaphore, *, grace: float = GRACE) -> None:
+        self._places = asyncio.Semaphore(places) if isinstance(places, int) else places
         self._grace = grace
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -50,22 +51,37 @@ class Together:
     async def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin `work` as soon as there is a place for it; raise what an earlier one failed with."""
         try:
-            await self._place()
+            await self.place()
         except BaseException:
             work.close()
             raise
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        self.begin(work)
 
-    async def _place(self) -> None:
+    async def place(self) -> None:
+        """Take a place, for a `begin` or a `leave`; raise what an earlier work failed with."""
         await self._places.acquire()
         if self._failure is not None:
             self._places.release()
             raise self._failure
 
+    def begin(self, work: Coroutine[Any, Any, None], *, placeless: bool = False) -> None:
+        """Begin `work` in the place that was taken for it, or beside all places."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        if not placeless:
+            task.add_done_callback(lambda _: self._places.release())
+
+    def leave(self) -> None:
+        """Give back a place that was taken for nothing."""
+        self._places.release()
+
+    async def one_ends(self) -> None:
+        """Return when one of those under way has come to its end; at once where there is none."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._places.release()
         if not task.cancelled() and (error := task.exception()):
             self._failure = self._failure or error

@@ -310,6 +310,14 @@ def test_nor_does_one_beside_a_silence(lie: int) -> None:
     assert netatmo.got == set(times)
 
 
+def test_an_answer_that_was_wrong_once_is_no_witness_for_another_silence() -> None:
+    times = rows(100, begin=T + YEAR)
+    netatmo = Netatmo(times, lies={0})
+
+    assert netatmo.run(Window(T, T + 3 * YEAR), newest=T + 5 * YEAR) == 3
+    assert netatmo.got == set(times)
+
+
 # --- what must always hold ---
 
 

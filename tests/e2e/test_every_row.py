@@ -1,12 +1,13 @@
 """`sync` moves every row, each once, none wrong, with as few calls as there are pages."""
 
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from netaflux.simulator import House, Reading, World, estate
+from netaflux.simulator import House, Reading, Span, World, estate
 from tests.e2e.household import NOW, Household, household, roomy
 from tests.e2e.houses import BASE, PORCH, STEP, house_of, module_of, silent
 
@@ -93,6 +94,57 @@ async def test_a_gap_of_weeks_costs_one_call_more(tmp_path: Path, date_end: Date
 
         assert home.differences() == []
         assert home.calls(PORCH) <= 3
+
+
+async def test_a_year_costs_hardly_more_calls_than_it_has_pages(tmp_path: Path) -> None:
+    rows = 365 * 288
+    world = World.of(house_of(module_of(rows, NOW, jitter=6)), netatmo=roomy())
+    async with household(world, tmp_path) as home:
+        home.mirror_all(channels=["Temp_C"])
+
+        result = await home.sync()
+
+        assert [line["rows"] for line in result["devices"]] == [rows]
+        assert not home.served.fluxtream.store.again
+        assert home.calls() <= ceil(rows / 1024) * 1.03
+        calls = home.calls()
+        await home.sync()
+        assert home.calls() == calls + 1
+
+
+@pytest.mark.slow
+async def test_two_years_of_silence_in_five_cost_hardly_a_call(tmp_path: Path) -> None:
+    year = 365 * 86400
+    gap = Span(NOW - 3 * year, NOW - year)
+    base = replace(module_of(5 * 365 * 288, NOW), gaps=(gap, Span(NOW)), jitter=6)
+    async with household(World.of(house_of(base), netatmo=roomy()), tmp_path) as home:
+        home.mirror_all(channels=["Temp_C"])
+
+        result = await home.sync()
+
+        rows = rows_of(home, BASE)
+        assert (result["left"], [line["rows"] for line in result["devices"]]) == ([], [rows])
+        assert not home.served.fluxtream.store.again
+        assert 3 * 365 * 288 - 3 < rows < 3 * 365 * 288 + 3
+        assert home.calls() <= ceil(rows / 1024) + 20
+        calls = home.calls()
+        await home.sync()
+        assert home.calls() == calls + 1
+
+
+async def test_data_that_begin_years_after_the_setup_cost_no_call_more(tmp_path: Path) -> None:
+    rows = 30 * 288
+    years = module_of(5 * 365 * 288, NOW)
+    base = replace(years, gaps=(Span(years.set_up - 1, NOW - 30 * 86400), Span(NOW)), dashboard=True)
+    async with household(World.of(house_of(base), netatmo=roomy()), tmp_path) as home:
+        home.mirror_all(channels=["Temp_C"], since="setup")
+
+        result = await home.sync()
+
+        assert result["left"] == []
+        assert abs(rows_of(home, BASE) - rows) < 3
+        assert home.differences() == []
+        assert home.calls() <= ceil(rows / 1024) + 2
 
 
 async def test_both_shapes_of_answers_bring_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

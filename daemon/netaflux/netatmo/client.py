@@ -26,6 +26,7 @@ from netaflux.core.events import CallRepeated
 from netaflux.core.model import AccountName, Lane
 from netaflux.core.ports import Clock, Observer
 from netaflux.http import Answer, Http
+from netaflux.netatmo.crowd import Crowd
 from netaflux.netatmo.errors import Envelope, envelope_of
 from netaflux.netatmo.gate import Gate
 from netaflux.netatmo.servertime import ServerTime
@@ -85,6 +86,7 @@ class NetatmoClient:
         self._api_url = api_url.rstrip("/")
         self._keeper = keeper
         self._gate = gate
+        self._crowd = Crowd()
         self._clock = clock
         self._observer = observer
 
@@ -139,8 +141,12 @@ class NetatmoClient:
         probe = _Call(PROBE, {}, call.lane, write=False)
         while True:  # every turn waits for a permit, and uses it up
             call.access = ""
-            # first the permit: a token that waits for one would hold up a refresh
-            async with self._gate.permit(call.lane) as permit, self._keeper.borrowed() as access:
+            # first the permit, which may take an hour; a token that waits would hold up a refresh
+            async with (
+                self._gate.permit(call.lane) as permit,
+                self._crowd.place(call.lane),
+                self._keeper.borrowed() as access,
+            ):
                 if permit.void:
                     continue
                 call.access = probe.access = access

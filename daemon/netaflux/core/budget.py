@@ -15,6 +15,23 @@ LEASE = 10
 """Permits that are put on disk at a time; a crash forfeits at most these."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """What a scope can grant to the history from a moment on; times are monotonic seconds."""
+
+    now: float
+    opens: float
+    """When calls may be made (again)."""
+    limits: tuple[Limit, ...]
+    live: float = 0.0
+    """Calls an hour that live polling is expected to make."""
+    answers: tuple[float, ...] = ()
+    """By when each of the history's calls that the limits still hold was answered, ascending."""
+    caution: Caution | None = None
+    answers_since: tuple[float, ...] = ()
+    """Those of them that the caution's own limits count."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetState:
     """What a scope's budget looks like at a moment, for people."""
@@ -34,6 +51,8 @@ class BudgetState:
     """Calls an hour that it grants after a refusal; None where those of the configuration."""
     stretch: float = 1.0
     """By which factor live polling has to be rarer than it would like, for its need to fit."""
+    supply: Supply | None = None
+    """What the history can have of it, for those who forecast."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,10 @@ class Windows:
         """Live ones among them; an earlier process's are not known to have been."""
         return self.made(now, seconds) - self._history.made(now, seconds)
 
+    def history(self, now: float) -> tuple[float, ...]:
+        """By when each of the history's permits in use was answered, ascending; those in flight: now."""
+        return (*self._history.answers, *[now] * self._history.flying)
+
     def uses(self, now: float) -> tuple[LimitUse, ...]:
         """How much of each limit is used."""
         return tuple(LimitUse(limit, self._all.used(now, limit)) for limit in self.limits)

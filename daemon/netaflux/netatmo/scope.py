@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Self
 
-from netaflux.core.budget import BudgetRecord, BudgetState, lease_size
+from netaflux.core.budget import BudgetRecord, BudgetState, Supply, lease_size
 from netaflux.core.caution import LONGEST_CLOSING, Caution, closing
 from netaflux.core.errors import StateError
 from netaflux.core.events import BudgetClosed, BudgetEased, BudgetReopened
@@ -222,9 +222,21 @@ class Scope:
             feeling=caution is not None and caution.reopened is None and not closed,
             per_hour=caution.rate(now, self._hourly) if caution else None,
             stretch=self.stretch,
+            supply=self._supply(now, caution),
         )
 
     # within
+
+    def _supply(self, now: float, caution: Caution | None) -> Supply:
+        return Supply(
+            now=now,
+            opens=self._opens,
+            limits=self._limits,
+            live=self._live(now),
+            answers=self._windows.history(now),
+            caution=caution,
+            answers_since=self._since.history(now) if self._since else (),
+        )
 
     def _moment(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.now(), self._world.boot)

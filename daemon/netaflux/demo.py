@@ -131,7 +131,7 @@ async def _catching_up(stage: Stage, watch: Watch) -> AsyncIterator[Json]:
     for _ in range(TRIES):
         while not stage.rounds.caught_up() and not stage.enough.is_set():
             await asyncio.sleep(LOOK_EVERY)
-            yield {"event": "progress", "cells": watch.rows, "calls": stage.app.record.pages}
+            yield {"event": "progress", "cells": watch.rows, "calls": stage.app.record.learnt.calls}
         if stage.enough.is_set() or all(report.equal for report in stage.served.compare()):
             return
         stage.rounds.ring_all()
@@ -156,7 +156,7 @@ def _result(stage: Stage) -> Json:
     return {
         "event": "result",
         "devices": lines,
-        "calls": stage.app.record.pages,
+        "calls": stage.app.record.learnt.calls,
         "equal": equal,
         "exit_code": 0 if equal else 75,
     }

@@ -2,12 +2,34 @@
 
 import pytest
 
-from netaflux.cli.show import SyncProgress, ago, as_json, explain, number, printable, say, table, when
+from netaflux.cli.show import (
+    SyncProgress,
+    ago,
+    as_json,
+    explain,
+    headway,
+    number,
+    printable,
+    say,
+    table,
+    when,
+)
 
 Captured = pytest.CaptureFixture[str]
 
 BELL = "\x1b]0;owned\x07"
 """What a module's name could do to a terminal's title."""
+PROGRESS = {
+    "modules": 2,
+    "modules_done": 1,
+    "rows": 3,
+    "calls": 4,
+    "done": 0.25,
+    "rows_per_second": 12.3,
+    "eta_seconds": 3725.0,
+    "waiting_until": 1400506122,
+    "reason": BELL,
+}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +101,22 @@ def test_json_keeps_its_letters(capsys: Captured) -> None:
 
 def test_the_progress_of_a_sync_is_for_terminals_only(capsys: Captured) -> None:
     with SyncProgress() as progress:
-        progress.take({"modules": 2, "modules_done": 1, "rows": 3, "pages": 4})
+        progress.take(PROGRESS)
 
     told = capsys.readouterr()
     assert (told.out, told.err) == ("", "")
+
+
+def test_a_progress_is_told_in_figures_as_far_as_they_are_known(utc: None) -> None:
+    known = headway(PROGRESS)
+    unknown = headway({**PROGRESS, "eta_seconds": None, "rows_per_second": 0, "waiting_until": None})
+
+    assert list(known) == [
+        "1 of 2 modules",
+        "3 rows",
+        "4 calls",
+        "12 rows/s",
+        "1 h 2 min left",
+        f"waiting for Netatmo's limits until 13:28:42: {printable(BELL)}",
+    ]
+    assert list(unknown) == ["1 of 2 modules", "3 rows", "4 calls"]

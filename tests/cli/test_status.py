@@ -13,6 +13,15 @@ Captured = pytest.CaptureFixture[str]
 Json = dict[str, Any]
 
 NOW = 1_400_506_122
+FREE: Json = {
+    "uses": [{"used": 0, "limit": 40, "seconds": 10}],
+    "waiting": 0,
+    "closed_until": None,
+    "reason": "",
+    "feeling": False,
+    "per_hour": None,
+    "stretch": 1.0,
+}
 TROUBLED: Json = {
     "version": "1",
     "now": NOW,
@@ -29,7 +38,21 @@ TROUBLED: Json = {
                     {"used": 3, "limit": 40, "seconds": 10},
                     {"used": 30, "limit": 400, "seconds": 3600},
                 ],
+                "waiting": 2,
                 "closed_until": NOW + 600,
+                "reason": "User usage reached",
+                "feeling": False,
+                "per_hour": 12,
+                "stretch": 1.52,
+            },
+            "backfill": {
+                "rows": 12,
+                "calls": 3,
+                "done": 0.3456,
+                "rows_left": 2048,
+                "calls_left": 2,
+                "rows_per_second": 103.4,
+                "eta_seconds": 3725.0,
             },
             "trouble": {"reason": "Netatmo is away", "remedy": ""},
         },
@@ -40,7 +63,8 @@ TROUBLED: Json = {
             "needs_person": True,
             "suspicion": "Netatmo does not know this app",
             "remedy": "Correct `client_id`.",
-            "calls": {"uses": [], "closed_until": None},
+            "calls": {**FREE, "per_hour": 60, "reason": "Busy", "feeling": True},
+            "backfill": None,
             "trouble": None,
         },
     ],
@@ -92,13 +116,21 @@ def test_troubles_are_told_where_they_are(
 
     assert status(place=place) == 0
     told = capsys.readouterr()
-    lines = {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines() if line}
-    closed = "closed until 2014-05-19 13:38:42"
-    assert lines["default"] == f"default due now 3/40 in 10 s, 30/400 in 1 h; {closed}"
-    assert lines["parents"].startswith("parents unauthorized –")
+    lines = {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines()[::-1] if line}
+    assert lines["default"] == (
+        "default due now 3/40 in 10 s, 30/400 in 1 h; closed until 13:38:42 (User usage reached), then"
+        " feeling its way at 12 calls an hour; polling is 1.5 times as rare; 2 waiting"
+    )
+    assert lines["parents"] == (
+        "parents unauthorized – 0/40 in 10 s; feeling its way at 60 calls an hour (Busy)"
+    )
     assert lines["Porch"] == (
         "Porch 02:00:00:00:00:01 fluxtream 2014-05-19 13:13:42 10 min 2014-05-19 13:23:42 in 1 min 30 s"
         " it cannot be reached"
+    )
+    assert (
+        "default is catching up: 34.6% is there · 2048 rows and 2 calls to go · 103 rows/s · 1 h 2 min left"
+        in told.out.splitlines()
     )
     assert lines["fluxtream"] == "fluxtream fluxtream:h#7 it is full in 30 s"
     assert lines["second"] == "second – not reached yet –"

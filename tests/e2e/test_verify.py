@@ -17,6 +17,8 @@ from netaflux.simulator import Cell, Fault, FluxtreamSettings, Limits, NetatmoSe
 from tests.e2e.household import MANY, NOW, Household, household, performed, roomy
 from tests.e2e.houses import PORCH, house_of, module_of, silent
 
+MODULES = {"modules_done": 2, "modules": 2}
+NO_WAIT = {"waiting_until": None, "reason": ""}
 EXPORT = "*/exportCSV/*"
 COUNTS = ("missing", "different", "unknown", "repaired")
 
@@ -116,7 +118,7 @@ async def test_what_is_complete_is_so_to_the_last_row(home: Household) -> None:
     assert (result["exit_code"], result["complete"]) == (0, True)
     assert counted(result, "rows", *COUNTS) == {"rows": cells, **dict.fromkeys(COUNTS, 0)}
     assert result["calls"] == home.calls() - calls == 4
-    assert progress[-1] == {"event": "progress", "rows": rows, "pages": 4, "modules_done": 2, "modules": 2}
+    assert progress[-1] == {"event": "progress", "rows": rows, "calls": 4, **MODULES, **NO_WAIT}
 
 
 async def test_verify_writes_nothing_down(home: Household) -> None:

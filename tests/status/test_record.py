@@ -72,4 +72,4 @@ def test_pages_are_counted_with_their_rows() -> None:
     for rows in (1024, 7):
         record.tell(events.PageFetched(module=MODULE, rows=rows, begin=0, last=None, lane=Lane.LIVE))
 
-    assert (record.pages, record.rows) == (2, 1031)
+    assert (record.learnt.calls, record.learnt.rows) == (2, 1031)

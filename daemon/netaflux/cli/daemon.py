@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from netaflux.cli.place import Place, daemon_of
-from netaflux.cli.show import ago, as_json, number, say, table, when
+from netaflux.cli.show import ago, as_json, number, o_clock, printable, say, table, when
 from netaflux.commands.words import Json
 from netaflux.core.errors import NobodyAtSocket
 
@@ -75,6 +75,20 @@ def _show_accounts(answer: Json) -> None:
         for account in answer["accounts"]
     ]
     table(("account", "state", "token expires", "calls"), rows)
+    for account in answer["accounts"]:
+        if account["backfill"]:
+            print(f"\n{printable(account['name'])} is catching up: {_catching_up(account['backfill'])}")
+
+
+def _catching_up(backfill: Json) -> str:
+    done, left = backfill["done"], backfill["rows_left"]
+    figures = [
+        None if done is None else f"{done:.1%} is there",
+        None if left is None else f"{left} rows and {backfill['calls_left']} calls to go",
+        f"{backfill['rows_per_second']:.0f} rows/s",
+        None if backfill["eta_seconds"] is None else f"{ago(backfill['eta_seconds'])} left",
+    ]
+    return " · ".join(figure for figure in figures if figure)
 
 
 def _from_now(moment: float | None, now: float) -> str:
@@ -85,8 +99,23 @@ def _from_now(moment: float | None, now: float) -> str:
 
 def _calls(calls: Json) -> str:
     used = [f"{use['used']}/{use['limit']} in {ago(use['seconds'])}" for use in calls["uses"]]
-    closed = calls.get("closed_until")
-    return ", ".join(used) + (f"; closed until {when(closed)}" if closed else "")
+    return "; ".join([", ".join(used), *_hindered(calls)])
+
+
+def _hindered(calls: Json) -> Iterator[str]:
+    """What keeps an account from calling as its limits allow."""
+    closed, per_hour = calls["closed_until"], calls["per_hour"]
+    why = f" ({calls['reason']})" if calls["reason"] else ""
+    if closed:
+        then = "" if per_hour is None else f", then feeling its way at {per_hour} calls an hour"
+        yield f"closed until {o_clock(closed)}{why}{then}"
+    elif per_hour is not None:
+        how = "feeling its way" if calls["feeling"] else "going easy"
+        yield f"{how} at {per_hour} calls an hour{why}"
+    if calls["stretch"] > 1:
+        yield f"polling is {calls['stretch']:.1f} times as rare"
+    if calls["waiting"]:
+        yield f"{calls['waiting']} waiting"
 
 
 def _show_devices(answer: Json) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from netaflux.cli.place import Place, daemon_of
+from netaflux.cli.show import say, waiting
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts
 from netaflux.core.errors import NetafluxError, NobodyAtSocket, StateLocked
@@ -28,16 +29,25 @@ def carry_out(place: Place, name: str, asked: Json, take: Take) -> int:
 def carry_out_each(place: Place, name: str, requests: Iterable[Json], take: Take) -> int:
     """Perform a command for one request after the other; the exit code of the very last event.
 
+    What it waits for is said here, whatever the command.
+
     A request is taken when the events of the one before are known, and may depend on them.
     """
+
+    def taken(event: Json) -> None:
+        if event["event"] == "waiting":
+            say(f"netaflux: {waiting(event['until'], event['reason'])}")
+        else:
+            take(event)
+
     loaded = place.load()
     configure_for_command(loaded.settings.log.level, secrets=secret_texts(loaded.settings))
     for warning in loaded.warnings:
         print(f"netaflux: note: {warning}", file=sys.stderr)
     try:
-        return asyncio.run(_here(loaded, name, requests, take))
+        return asyncio.run(_here(loaded, name, requests, taken))
     except StateLocked as locked:
-        return _by_the_daemon(loaded, name, requests, take, locked)
+        return _by_the_daemon(loaded, name, requests, taken, locked)
     except asyncio.CancelledError:
         return 128 + signal.SIGTERM
 

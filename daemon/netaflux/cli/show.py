@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from netaflux.commands.words import Json
@@ -43,6 +43,16 @@ def when(time: float | None) -> str:
     if time is None:
         return "–"
     return datetime.fromtimestamp(time, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def o_clock(time: float) -> str:
+    """Unix seconds of today or tomorrow as local time of day."""
+    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def waiting(until: float, reason: str) -> str:
+    """Why nothing goes on for a while."""
+    return f"waiting for Netatmo's limits until {o_clock(until)}: {printable(reason)}"
 
 
 def ago(seconds: float | None) -> str:
@@ -85,14 +95,13 @@ class SyncProgress:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("modules · {task.fields[rows]} rows · {task.fields[pages]} calls"),
+            TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task(doing, total=None, rows=0, pages=0)
+        self._task = self._progress.add_task(doing, total=None, told="")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -103,10 +112,24 @@ class SyncProgress:
 
     def take(self, event: Json) -> None:
         """Move the bar."""
+        done = event.get("done")
+        if done is None and event["modules"]:
+            done = event["modules_done"] / event["modules"]
+        told = " · ".join(headway(event))
         self._progress.update(
-            self._task,
-            total=event["modules"] or None,
-            completed=event["modules_done"],
-            rows=event["rows"],
-            pages=event["pages"],
+            self._task, total=None if done is None else 1, completed=done or 0, told=escape(told)
         )
+
+
+def headway(event: Json) -> Iterator[str]:
+    """The figures of a progress, as far as they are known."""
+    if event["modules"]:
+        yield f"{event['modules_done']} of {event['modules']} modules"
+    yield f"{event['rows']} rows"
+    yield f"{event['calls']} calls"
+    if event.get("rows_per_second"):
+        yield f"{event['rows_per_second']:.0f} rows/s"
+    if event.get("eta_seconds") is not None:
+        yield f"{ago(event['eta_seconds'])} left"
+    if event["waiting_until"] is not None:
+        yield waiting(event["waiting_until"], event["reason"])

@@ -2,7 +2,10 @@
 
 version, started, now
 accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy, trouble,
-              calls (per window: used, limit, seconds; waiting, closed_until, reason)
+              calls (per window: used, limit, seconds; waiting, closed_until, reason, wait, feeling,
+              per_hour, stretch: `core/budget`, BudgetState),
+              backfill (null where no past is lacking; else `rows` and `calls` since the start, all accounts'
+              together, and what `commands/outlook` says)
 app_calls     the same of the app's limits, over all accounts
 devices       device, account, module, title, reachable, channels, begin, newest (row), next_poll,
               last_poll, trouble, and per destination: watermark, lag (seconds behind the newest row),
@@ -12,14 +15,17 @@ destinations  name, identity, ok, reason, failures, retry_in
 rows_aside    destination, device, time, values, reason: refused for their content
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 
 from netaflux import __version__
 from netaflux.app import App, Connected
+from netaflux.commands.outlook import Stretch, outlook, seconds, wanted
 from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
 from netaflux.core.model import AccountName, DestinationName, ModuleId, SetAside
+from netaflux.core.plan import LOOK_BACK
 from netaflux.flow.door import Door
 
 NextPoll = Callable[[AccountName, ModuleId], float | None]
@@ -63,8 +69,25 @@ def _account(app: App, connected: Connected) -> Json:
         "suspicion": keeper.suspicion,
         "remedy": keeper.remedy,
         "calls": _calls(connected.gate.state()),
+        "backfill": _backfill(app, connected),
         "trouble": None if trouble is None else {"reason": trouble.reason, "remedy": trouble.remedy},
     }
+
+
+def _backfill(app: App, connected: Connected) -> Json | None:
+    """How far the account's past is, where more of it is lacking than the next poll brings."""
+    roster = connected.account.roster
+    stretches = [_stretch(app, connected, targets) for targets in roster.targets.values()] if roster else []
+    if sum(each.lacking for each in stretches if each.lacking > LOOK_BACK) == 0:
+        return None
+    learnt = app.record.learnt
+    return {"rows": learnt.rows, "calls": learnt.calls, **outlook(app, stretches, learnt)}
+
+
+def _stretch(app: App, connected: Connected, targets: Sequence[Target]) -> Stretch:
+    whole = wanted(app, targets)
+    lacking = app.courier.lacking(targets) & whole
+    return Stretch(connected, targets[0].module.id, targets, seconds(whole), seconds(lacking))
 
 
 def _calls(state: BudgetState) -> Json:
@@ -76,6 +99,10 @@ def _calls(state: BudgetState) -> Json:
         "waiting": state.waiting,
         "closed_until": state.closed_until,
         "reason": state.reason,
+        "wait": state.wait if isfinite(state.wait) else None,
+        "feeling": state.feeling,
+        "per_hour": state.per_hour,
+        "stretch": state.stretch,
     }
 
 

@@ -1,7 +1,9 @@
 """`sync`: the daemon's work once, for chosen devices and a chosen span.
 
 Request: `devices` (names; all when empty), `since`, `until` (texts), `again`, `dry_run`.
-Events: `progress` (rows, pages, and devices done so far), `plan` (dry run), then `result`.
+Events: `progress`, `plan` (dry run), then `result`. A progress tells the `rows` delivered and `calls` made so
+far, `modules` and `modules_done`, what `commands/outlook` says, and `waiting_until` and `reason`, which
+`commands/waiting` says.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from pydantic import ValidationError
 
 from netaflux.app import App, Connected
 from netaflux.commands.named import a_moment, known_devices, span_of
-from netaflux.commands.sync_run import Left, Run, look_for_failed, look_for_lacking, result
+from netaflux.commands.sync_run import Left, Piece, Run, look_for_failed, look_for_lacking, result
 from netaflux.commands.words import Json
 from netaflux.core.devices import Target
 from netaflux.core.errors import ConfigError, NetafluxError, UsageError
@@ -42,17 +44,17 @@ async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         async for event in _planned(app, request):
             yield event
         return
-    run = Run()
+    run = Run(app.clock)
     with app.hub.listening(run):
         work = asyncio.create_task(_work(app, request, run))
         try:
             while not (await asyncio.wait({work}, timeout=PROGRESS_EVERY))[0]:
-                yield run.progress()
+                yield run.progress(app)
             await work
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-    yield run.progress()
+    yield run.last_progress(app)
     targets = _all_targets(app, request)
     look_for_failed(app, _destinations(app, request), run, whole=_is_whole(request))
     if not run.left and _is_whole(request):
@@ -101,17 +103,16 @@ async def _work(app: App, request: SyncRequest, run: Run) -> None:
     chosen = [connected for connected in app.accounts.values() if _wanted(connected, request)]
     rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
     # every span is understood before the first row moves
-    work = [
-        (connected, module, targets, _span(app, targets, request))
+    pieces = [
+        Piece(connected, module, targets, _span(app, targets, request), request.again)
         for connected, roster in zip(chosen, rosters, strict=True)
         if roster is not None
         for module, targets in _chosen_modules(roster, request)
     ]
-    run.modules = {module for _, module, *_ in work}
-    run.devices = {target.device for *_, targets, _ in work for target in targets}
+    run.begin(app, pieces)
     async with asyncio.TaskGroup() as modules:  # cancelled, it waits for all of them; gather for the first
-        for each in work:
-            modules.create_task(_module(*each, request, run))
+        for piece in pieces:
+            modules.create_task(_module(piece, run))
 
 
 def _chosen(targets: Sequence[Target], request: SyncRequest) -> tuple[Target, ...]:
@@ -146,25 +147,18 @@ async def _surveyed(connected: Connected, request: SyncRequest, run: Run) -> Ros
     return roster
 
 
-async def _module(
-    connected: Connected,
-    module: ModuleId,
-    targets: Sequence[Target],
-    span: Window | None,
-    request: SyncRequest,
-    run: Run,
-) -> None:
-    account = connected.account
+async def _module(piece: Piece, run: Run) -> None:
+    account, module, targets = piece.connected.account, piece.module, piece.targets
     try:
-        if span is None:
+        if piece.span is None:
             await account.poll(module, targets)
             await account.catch_up(module, targets)
         else:
-            await account.fetch_span(module, span, targets, again=request.again)
+            await account.fetch_span(module, piece.span, targets, again=piece.again)
     except NetafluxError as error:
         what = ", ".join(target.device for target in targets)
         run.left.append(Left(what, error.message, error.remedy, error.exit_code))
-    run.modules_done += 1
+    piece.done = True
 
 
 def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window | None:

@@ -3,14 +3,21 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from netaflux.app import App
+from netaflux.app import App, Connected
+from netaflux.commands.outlook import Stretch, end_of, outlook, seconds, wanted
+from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.devices import Target
 from netaflux.core.errors import ConfigError, NotAuthorized, UsageError
 from netaflux.core.events import BatchDelivered, DestinationFailed, Event, PageFetched, RowRefused
-from netaflux.core.model import DestinationName, DeviceName, ModuleId
+from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
+from netaflux.core.ports import Clock
+from netaflux.core.progress import Learnt
 from netaflux.core.rows import derive
 from netaflux.core.spans import Spans
+
+LOOK_EVERY = 5
+"""Of so many progress events one has a new look at what costs a millisecond to know."""
 
 
 @dataclass(slots=True)
@@ -43,25 +50,68 @@ class Left:
 
 
 @dataclass(slots=True)
+class Piece:
+    """One module's part of a run."""
+
+    connected: Connected
+    module: ModuleId
+    targets: tuple[Target, ...]
+    span: Window | None
+    """What a person named; None where all that is lacking was asked for."""
+    again: bool
+    whole: Spans = field(default_factory=Spans)
+    """The device time that it is about, as it was at the beginning."""
+    crossed: Spans = field(default_factory=Spans)
+    """What its pages have told of, for rows that are sent though they are there."""
+    done: bool = False
+
+    def lacking(self, app: App) -> Spans:
+        """The device time that is still to come."""
+        if self.done:
+            return Spans()
+        wanted = self._wanted(app)
+        return wanted - self.crossed if self.again else app.courier.lacking(self.targets) & wanted
+
+    def stretch(self, app: App) -> Stretch:
+        """How far it is."""
+        whole, lacking = seconds(self.whole), seconds(self.lacking(app))
+        return Stretch(self.connected, self.module, self.targets, whole, lacking)
+
+    def _wanted(self, app: App) -> Spans:
+        if self.span is None:
+            return wanted(app, self.targets)
+        end = end_of(app, self.targets)
+        return Spans((self.span.begin, end if self.span.end is None else min(end, self.span.end - 1)))
+
+    def saw(self, page: PageFetched) -> None:
+        """One of its pages has come."""
+        if self.again and page.last is not None:
+            self.crossed |= Spans((page.begin, page.last))
+
+
+@dataclass(slots=True)
 class Run:
     """One run of `sync`: an observer of it, too."""
 
+    clock: Clock
     tallies: dict[tuple[DeviceName, DestinationName], Tally] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
     failed: dict[DestinationName, str] = field(default_factory=dict)
     """Destinations that failed during the run, and why; some may have recovered."""
-    pages: int = 0
-    modules_done: int = 0
-    modules: set[ModuleId] = field(default_factory=set)
-    """Those that this run is about; a daemon polls others at the same time."""
+    pieces: dict[ModuleId, Piece] = field(default_factory=dict)
+    """The modules that this run is about; a daemon polls others at the same time."""
     devices: set[DeviceName] = field(default_factory=set)
     """The same of devices."""
+    learnt: Learnt = field(default_factory=Learnt)
+    _asked: int = 0
+    _seen: Json = field(default_factory=dict)
 
     def tell(self, event: Event) -> None:
         """Count what belongs to this run."""
         match event:
-            case PageFetched() if event.module in self.modules:
-                self.pages += 1
+            case PageFetched() if piece := self.pieces.get(event.module):
+                self.learnt.saw(event, self.clock.monotonic())
+                piece.saw(event)
             case BatchDelivered() if event.device in self.devices:
                 self.tallies.setdefault((event.device, event.destination), Tally()).add(event)
             case DestinationFailed():
@@ -70,16 +120,37 @@ class Run:
                 what = f"{event.device} at {event.destination}: the row of {iso(event.time)}"
                 self.left.append(Left(what, event.reason))
 
-    def progress(self) -> Json:
-        """How far it is."""
-        rows = sum(tally.rows for tally in self.tallies.values())
+    def begin(self, app: App, pieces: Sequence[Piece]) -> None:
+        """All that it is about is known now."""
+        for piece in pieces:
+            piece.whole = piece.lacking(app)
+        self.pieces = {piece.module: piece for piece in pieces}
+        self.devices = {target.device for piece in pieces for target in piece.targets}
+
+    def progress(self, app: App) -> Json:
+        """How far it is; asked five times, it looks at coverage and budget once."""
+        if self._asked % LOOK_EVERY == 0:
+            self._look(app)
+        self._asked += 1
         return {
             "event": "progress",
-            "rows": rows,
-            "pages": self.pages,
-            "modules_done": self.modules_done,
-            "modules": len(self.modules),
+            "rows": sum(tally.rows for tally in self.tallies.values()),
+            "calls": self.learnt.calls,
+            "modules_done": sum(piece.done for piece in self.pieces.values()),
+            "modules": len(self.pieces),
+            **self._seen,
         }
+
+    def _look(self, app: App) -> None:
+        stretches = [piece.stretch(app) for piece in self.pieces.values()]
+        accounts = {each.connected.account.name: each.connected for each in self.pieces.values()}
+        waits = waiting(app, (accounts or app.accounts).values())
+        self._seen = outlook(app, stretches, self.learnt) | waits
+
+    def last_progress(self, app: App) -> Json:
+        """How far it has come."""
+        self._asked = 0
+        return self.progress(app)
 
 
 async def result(app: App, targets: Sequence[Target], run: Run) -> Json:
@@ -93,7 +164,7 @@ async def result(app: App, targets: Sequence[Target], run: Run) -> Json:
         "event": "result",
         "devices": lines,
         "left": [left.to_json() for left in run.left],
-        "calls": run.pages,
+        "calls": run.learnt.calls,
         "exit_code": _exit_code({left.exit_code for left in run.left}),
     }
 

@@ -1,7 +1,7 @@
 """`verify`: is what the destinations hold what Netatmo has?
 
 Request: `devices` (names; all when empty), `since`, `until` (texts), `repair`.
-Events: `progress` (Netatmo's rows and pages, and modules done so far), then `result`:
+Events: `progress` (Netatmo's rows, calls, modules done so far; waiting_until, reason), then `result`:
 
 devices    device, destination, module; gaps: count, seconds, listed ([last row before, first row after]);
            channels: channel, rows (there and equal), missing, different, unknown, repaired,
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from netaflux.app import App, Connected
 from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.sync_run import Left
+from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.comparison import Findings, Flaw, Gaps
 from netaflux.core.devices import Target
@@ -61,14 +62,15 @@ class _Run:
     left: list[Left] = field(default_factory=list)
     done: int = 0
 
-    def progress(self) -> Json:
+    def progress(self, app: App) -> Json:
         """How far it is."""
         return {
             "event": "progress",
             "rows": sum(task.inspection.rows for task in self.tasks),
-            "pages": sum(task.inspection.pages for task in self.tasks),
+            "calls": sum(task.inspection.pages for task in self.tasks),
             "modules_done": self.done,
             "modules": len(self.tasks),
+            **waiting(app, app.accounts.values()),
         }
 
 
@@ -87,12 +89,12 @@ async def verify(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     work = asyncio.create_task(_work(app, request, run))
     try:
         while not (await asyncio.wait({work}, timeout=PROGRESS_EVERY))[0]:
-            yield run.progress()
+            yield run.progress(app)
         await work
     finally:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-    yield run.progress()
+    yield run.progress(app)
     yield _result(run)
 
 

@@ -192,6 +192,8 @@ class PageFetched(Event):
     begin: int
     last: int | None
     lane: Lane
+    first: int | None = None
+    """The time of its first row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

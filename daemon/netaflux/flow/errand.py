@@ -100,7 +100,12 @@ class Carrier:
         page = await self._source.page(run.module, run.measures, window, lane)
         self._observer.tell(
             PageFetched(
-                module=run.module.id, rows=len(page.rows), begin=window.begin, last=page.last, lane=lane
+                module=run.module.id,
+                rows=len(page.rows),
+                begin=window.begin,
+                first=page.rows[0].time if page.rows else None,
+                last=page.last,
+                lane=lane,
             )
         )
         run.carried += Carried(pages=1, rows=len(page.rows))

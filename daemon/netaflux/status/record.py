@@ -7,6 +7,7 @@ from netaflux.core import events
 from netaflux.core.events import Event
 from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName, ModuleId, Number
 from netaflux.core.ports import Clock
+from netaflux.core.progress import Learnt
 
 
 @dataclass(slots=True)
@@ -43,8 +44,8 @@ class Record:
         self.polls_failing: dict[ModuleId, Trouble] = {}
         self.accounts_failing: dict[AccountName, Trouble] = {}
         self.delivered: dict[tuple[DestinationName, DeviceName], Delivered] = {}
-        self.pages = 0
-        self.rows = 0
+        self.learnt = Learnt()
+        """What the pages have shown: how many there were, and what can be expected of others."""
 
     def tell(self, event: Event) -> None:
         """Keep what is worth keeping."""
@@ -59,8 +60,7 @@ class Record:
             case events.AccountRecovered():
                 self.accounts_failing.pop(event.account, None)
             case events.PageFetched():
-                self.pages += 1
-                self.rows += event.rows
+                self.learnt.saw(event, self._clock.monotonic())
             case events.BatchDelivered():
                 self._took(event)
 

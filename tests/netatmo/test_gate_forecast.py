@@ -76,22 +76,23 @@ async def test_what_live_polling_needs_is_left_to_it() -> None:
         assert end == pytest.approx(times[-1], abs=0.5)
 
 
-@pytest.mark.parametrize("calls", [5, 60, 400])
+@pytest.mark.parametrize("calls", [30, 100, 2000])
 def test_the_slow_way_back_from_a_refusal_is_foreseen(calls: int) -> None:
     """Closed for ten minutes, then five seconds between calls, then more of them every hour."""
 
     @in_no_time
     async def run() -> None:
-        house = House(account=(40, 100))
+        house = House(account=(40, 400))
         async with house.process() as budget:
             gate = await budget.gate(ANNE)
-            await made_at_once(gate, 60)
+            await made_at_once(gate, 200)
             await refused(gate)
             assert gate.state().closed_until is not None
             begun, end = now(), foreseen(budget, gate, calls, LATENCY)
             await made(gate, Lane.HISTORY, calls)
 
-            assert end - begun == pytest.approx(now() - begun, rel=0.05)
+            took = now() - begun - 600
+            assert end - begun - 600 == pytest.approx(took, rel=0.05)
 
     run()
 
@@ -102,7 +103,7 @@ def test_a_long_history_is_foreseen_quickly_and_repeats_itself() -> None:
 
     assert foresight.seconds(0) == 0
     assert foresight.seconds(400) < 110
-    for hours in (1, 2, 3, 7, 1000):
+    for hours in (1, 2, 3, 7, 100_000):
         # 400 calls an hour are the history's
         assert foresight.seconds(400 * hours + 114) == pytest.approx(3604 * hours + 25, rel=0.01)
 

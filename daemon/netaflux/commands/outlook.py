@@ -50,6 +50,19 @@ def wanted(app: App, targets: Sequence[Target]) -> Spans:
     return Spans((min(target.begin for target in targets), end_of(app, targets)))
 
 
+def lacking(app: App, targets: Sequence[Target]) -> Spans:
+    """What of it some destination lacks, open or not; one that nobody ever reached lacks everything."""
+    found = Spans()
+    for target in targets:
+        for name in target.destinations:
+            identity = app.doors[name].identity or app.state.destinations.identity(name)
+            if identity is None:
+                return wanted(app, targets)
+            for series in target.series(identity):
+                found |= target.wanted - app.state.coverage.covered(series)
+    return found & wanted(app, targets)
+
+
 def outlook(app: App, stretches: Iterable[Stretch], learnt: Learnt) -> Json:
     """See the module's text."""
     stretches = list(stretches)
@@ -80,7 +93,8 @@ def _eta(
     app: App, stretches: Sequence[Stretch], left: dict[AccountName, Left | None], pace: float
 ) -> float | None:
     """Seconds until the last call is answered; None where nobody can know."""
-    if not stretches or any(each.lacking and not app.courier.reachable(each.targets) for each in stretches):
+    targets = [target for each in stretches if each.lacking for target in each.targets]
+    if not stretches or not all(app.doors[name].open for target in targets for name in target.destinations):
         return None
     shared, calls, longest = app.budget.state(), 0, 0.0
     for name, some in left.items():

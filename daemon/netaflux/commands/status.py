@@ -20,7 +20,7 @@ from math import isfinite
 
 from netaflux import __version__
 from netaflux.app import App, Connected
-from netaflux.commands.outlook import Stretch, outlook, seconds, wanted
+from netaflux.commands.outlook import Stretch, lacking, outlook, seconds, wanted
 from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
@@ -85,9 +85,8 @@ def _backfill(app: App, connected: Connected) -> Json | None:
 
 
 def _stretch(app: App, connected: Connected, targets: Sequence[Target]) -> Stretch:
-    whole = wanted(app, targets)
-    lacking = app.courier.lacking(targets) & whole
-    return Stretch(connected, targets[0].module.id, targets, seconds(whole), seconds(lacking))
+    whole, left = seconds(wanted(app, targets)), seconds(lacking(app, targets))
+    return Stretch(connected, targets[0].module.id, targets, whole, left)
 
 
 def _calls(state: BudgetState) -> Json:

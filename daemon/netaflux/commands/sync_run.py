@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from netaflux.app import App, Connected
-from netaflux.commands.outlook import Stretch, end_of, outlook, seconds, wanted
+from netaflux.commands.outlook import Stretch, end_of, lacking, outlook, seconds, wanted
 from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.devices import Target
@@ -70,7 +70,7 @@ class Piece:
         if self.done:
             return Spans()
         wanted = self._wanted(app)
-        return wanted - self.crossed if self.again else app.courier.lacking(self.targets) & wanted
+        return wanted - self.crossed if self.again else lacking(app, self.targets) & wanted
 
     def stretch(self, app: App) -> Stretch:
         """How far it is."""

@@ -20,6 +20,8 @@ BLINK = 0.001
 """Seconds that no clock can tell from nothing."""
 CYCLES = 3
 """Times that the longest window is followed call by call; from then on it only repeats itself."""
+FOLLOWED = 4000
+"""Calls that are followed one by one after a refusal, for then no hour is like the one before."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,6 @@ class _Scope:
             hourly = max(supply.limits, key=lambda limit: limit.seconds)
             since = _Window(hourly, supply.live, list(supply.answers_since))
             scope.easing = _Easing(since, _reopened(supply.caution, supply.now), hourly)
-            scope.opens = max(scope.opens, supply.caution.opens)
         return scope
 
     def free(self, moment: float) -> float:
@@ -105,7 +106,8 @@ class Forecast:
         if calls <= 0 or not self.supplies:
             return max(0, calls) * self.pace
         cycle = self._cycle
-        known = CYCLES * cycle
+        eased = any(supply.caution for supply in self.supplies)
+        known = max(CYCLES * cycle, FOLLOWED if eased else 0)
         if calls <= known:
             return self._made(calls)[-1]
         made = self._made(known)

@@ -76,7 +76,7 @@ class Learnt:
         if not lying:
             return None
         usual = median(lying.values())
-        rows = [seconds * lying.get(module, usual) for module, seconds in lacking.items() if seconds]
+        rows = [seconds * lying.get(module, usual) for module, seconds in lacking.items()]
         return Left(ceil(sum(rows)), sum(ceil(each / PAGE_ROWS) for each in rows))
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netaflux.core.lookback import PAGE_SPAN
 from netaflux.core.model import PAGE_ROWS, Measure, Page, Row, Window
-from netaflux.core.plan import PAGE_SPAN
 from netaflux.core.spans import FOREVER, Spans
 from netaflux.core.windows import Course
 

@@ -24,8 +24,8 @@ from netaflux.commands.outlook import Stretch, lacking, outlook, seconds, wanted
 from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
+from netaflux.core.lookback import LOOK_BACK
 from netaflux.core.model import AccountName, DestinationName, ModuleId, SetAside
-from netaflux.core.plan import LOOK_BACK
 from netaflux.flow.door import Door
 
 NextPoll = Callable[[AccountName, ModuleId], float | None]

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from math import ceil
 from operator import attrgetter, sub
 
+from netaflux.core.lookback import PAGE_SPAN
 from netaflux.core.model import Page, Window
-from netaflux.core.plan import PAGE_SPAN, following
+from netaflux.core.plan import following
 from netaflux.core.spans import FOREVER, Spans
 
 _TIME = attrgetter("time")

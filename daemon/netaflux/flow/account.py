@@ -23,6 +23,7 @@ from netaflux.core.model import (
 from netaflux.core.plan import Errand, Known, errands_asked, errands_due, errands_past, lacking_lately
 from netaflux.core.ports import Bindings, Clock, Coverage, Observer, Source
 from netaflux.core.since import Span
+from netaflux.core.spans import Spans
 from netaflux.flow.courier import Courier, Delivery
 from netaflux.flow.early import ComparedSource
 from netaflux.flow.errand import Carried, Carrier, measures_needed
@@ -217,7 +218,10 @@ class Account:
         if page is None or newest is None or page.rows[0].time <= newest:
             return
         if self._courier.reachable(targets):
-            await self._courier.deliver(Delivery(module=targets[0].module, page=page, targets=targets))
+            moment = Spans.at([page.rows[0].time])
+            await self._courier.deliver(
+                Delivery(module=targets[0].module, page=page, targets=targets, complete=moment)
+            )
 
     async def catch_up(
         self,

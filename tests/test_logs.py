@@ -246,9 +246,9 @@ MODULE = ModuleId("70:ee:50:00:00:01")
 
 EVENTS = [
     (
-        PageFetched(module=MODULE, rows=2, begin=1, last=None, lane=Lane.LIVE),
+        PageFetched(module=MODULE, rows=2, begin=1, first=1, last=None, lane=Lane.LIVE),
         "debug",
-        {"module": MODULE, "rows": 2, "begin": 1, "last": None, "lane": "live"},
+        {"module": MODULE, "rows": 2, "begin": 1, "first": 1, "last": None, "lane": "live"},
     ),
     (
         BatchDelivered(

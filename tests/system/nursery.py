@@ -41,6 +41,7 @@ class Nursery:
         words: Sequence[str],
         *,
         speed: float,
+        begun: Sequence[float],
         environment: Mapping[str, str],
         folder: Path,
         streams: Sequence[int],
@@ -48,11 +49,13 @@ class Nursery:
     ) -> None:
         """Start `netaflux` with these words; pid and exit code will stand in `report`.
 
-        With another `speed` than 1 the words are a configuration, for a daemon whose clock is so fast.
+        With another `speed` than 1 the words are a configuration, for a daemon whose clock is so fast, and
+        has `begun` at the same moment as another one.
         """
         request = {
             "words": list(words),
             "speed": speed,
+            "begun": list(begun),
             "environment": dict(environment),
             "folder": str(folder),
             "report": str(report),
@@ -121,6 +124,9 @@ def _be(request: Mapping[str, Any]) -> NoReturn:
         sys.exit(0)
     (config,) = request["words"]
     clock = ScaledClock(request["speed"])
+    if request["begun"]:
+        # the machine's monotonic time is the same for all its processes
+        clock._start, clock._epoch = request["begun"]
     asyncio.run(netaflux.service.daemon.run_daemon(load(Path(config), os.environ), clock=clock))
     sys.exit(0)
 

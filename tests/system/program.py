@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from netaflux.clocks import ScaledClock
 from tests.system.nursery import Nursery, surroundings
 from tests.system.world import Table
 
@@ -177,7 +178,9 @@ class Program:
         fresh.replace(self.config)  # at once: another process may be reading it
 
     @asynccontextmanager
-    async def starting(self, *words: str, speed: float = 1) -> AsyncIterator[Running]:
+    async def starting(
+        self, *words: str, speed: float = 1, begun: Sequence[float] = ()
+    ) -> AsyncIterator[Running]:
         """A process while the block runs; killed at the end, if it still lives."""
         self.processes += 1
         folder = self.folder / f"process {self.processes}"
@@ -188,6 +191,7 @@ class Program:
             self.nursery.start(
                 words,
                 speed=speed,
+                begun=begun,
                 environment=surroundings() | self.environment,
                 folder=self.folder,
                 streams=(stdin, out.fileno(), err.fileno()),
@@ -221,10 +225,12 @@ class Program:
         return ended
 
     @asynccontextmanager
-    async def daemon(self, *, speed: float = 1) -> AsyncIterator["Daemon"]:
-        """`netaflux run` while the block runs, listening at its socket."""
-        words = self.command("run")
-        async with self.starting(*(words if speed == 1 else (str(self.config),)), speed=speed) as running:
+    async def daemon(self, *, speed: float = 1, clock: ScaledClock | None = None) -> AsyncIterator["Daemon"]:
+        """`netaflux run` while the block runs, listening at its socket; `clock` is one to go by."""
+        words, begun = self.command("run"), () if clock is None else (clock._start, clock._epoch)
+        speed = speed if clock is None else clock.speed
+        words = words if speed == 1 else (str(self.config),)
+        async with self.starting(*words, speed=speed, begun=begun) as running:
             await running.told("service.started")
             yield Daemon(running, self.socket)
         assert "Traceback" not in "".join(running.err), "".join(running.err)

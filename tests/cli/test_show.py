@@ -30,6 +30,7 @@ PROGRESS = {
     "waiting_until": 1400506122,
     "reason": BELL,
 }
+NO_RATE = {"rows_per_second": 0}
 
 
 @pytest.mark.parametrize(
@@ -108,15 +109,16 @@ def test_the_progress_of_a_sync_is_for_terminals_only(capsys: Captured) -> None:
 
 
 def test_a_progress_is_told_in_figures_as_far_as_they_are_known(utc: None) -> None:
-    known = headway(PROGRESS)
-    unknown = headway({**PROGRESS, "eta_seconds": None, "rows_per_second": 0, "waiting_until": None})
+    far_off = headway(PROGRESS)
+    going_on = headway({**PROGRESS, "waiting_until": None})
+    unknown = headway({**PROGRESS, "done": None, "eta_seconds": None, "waiting_until": None, **NO_RATE})
 
-    assert list(known) == [
-        "1 of 2 modules",
-        "3 rows",
-        "4 calls",
-        "12 rows/s",
+    assert list(far_off) == [
+        "25%",
         "1 h 2 min left",
         f"waiting for Netatmo's limits until 13:28:42: {printable(BELL)}",
+        "3 rows",
+        "4 calls",
     ]
+    assert list(going_on) == ["25%", "1 h 2 min left", "12 rows/s", "3 rows", "4 calls"]
     assert list(unknown) == ["1 of 2 modules", "3 rows", "4 calls"]

@@ -1,4 +1,4 @@
-"""Killed at random moments of a backfill, it goes on from what it has; hardly anything is asked or sent again."""
+"""Killed at random moments of a backfill it goes on from what it has: hardly anything is done again."""
 
 import asyncio
 import signal

@@ -94,7 +94,7 @@ class SyncProgress:
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TextColumn("{task.fields[told]}"),
             TimeElapsedColumn(),
             console=console,
@@ -122,14 +122,16 @@ class SyncProgress:
 
 
 def headway(event: Json) -> Iterator[str]:
-    """The figures of a progress, as far as they are known."""
-    if event["modules"]:
+    """The figures of a progress as far as they are known, those first that should survive a narrow terminal."""
+    if event.get("done") is not None:
+        yield f"{event['done']:.0%}"
+    elif event["modules"]:
         yield f"{event['modules_done']} of {event['modules']} modules"
-    yield f"{event['rows']} rows"
-    yield f"{event['calls']} calls"
-    if event.get("rows_per_second"):
-        yield f"{event['rows_per_second']:.0f} rows/s"
     if event.get("eta_seconds") is not None:
         yield f"{ago(event['eta_seconds'])} left"
     if event["waiting_until"] is not None:
         yield waiting(event["waiting_until"], event["reason"])
+    elif event.get("rows_per_second"):
+        yield f"{event['rows_per_second']:.0f} rows/s"
+    yield f"{event['rows']} rows"
+    yield f"{event['calls']} calls"

@@ -122,7 +122,7 @@ class SyncProgress:
 
 
 def headway(event: Json) -> Iterator[str]:
-    """The figures of a progress as far as they are known, those first that should survive a narrow terminal."""
+    """The figures of a progress as far as they are known; those first that a narrow terminal should show."""
     if event.get("done") is not None:
         yield f"{event['done']:.0%}"
     elif event["modules"]:

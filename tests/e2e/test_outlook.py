@@ -14,8 +14,9 @@ from netaflux.commands.status import NextPoll, status
 from netaflux.commands.words import Json
 from netaflux.simulator import House, Span, World, estate
 from tests.e2e.household import MANY, NOW, Household, household, performed, roomy
+from tests.e2e.houses import house_of, module_of, silent
 from tests.fakes import TurnedClock
-from tests.virtual import VirtualClock, daemon, run_virtually
+from tests.virtual import VirtualClock, daemon, run_virtually, until
 
 DAY = 86400
 STRICT = {"per_10_seconds": 10, "per_hour": 60, "app_per_10_seconds": MANY, "app_per_hour": MANY}
@@ -168,6 +169,20 @@ def test_a_run_ends_with_all_done(tmp_path: Path) -> None:
         "rows_left": 0,
         "calls_left": 0,
     }
+
+
+def test_a_module_that_never_took_a_row_has_no_past(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> Json | None:
+        house = house_of(silent(NOW - 99 * DAY), module_of(12, NOW, kind="NAModule1"))
+        async with (
+            strict_household(house, tmp_path, clock) as home,
+            home.app() as app,
+            daemon(app) as rounds,
+        ):
+            await until(clock, rounds.caught_up)
+            return await backfill_of(app, rounds.next_poll)
+
+    assert run_virtually(main) is None
 
 
 async def test_nothing_is_announced_while_the_destination_is_away(tmp_path: Path) -> None:

@@ -77,11 +77,19 @@ def _account(app: App, connected: Connected) -> Json:
 def _backfill(app: App, connected: Connected) -> Json | None:
     """How far the account's past is, where more of it is lacking than the next poll brings."""
     roster = connected.account.roster
-    stretches = [_stretch(app, connected, targets) for targets in roster.targets.values()] if roster else []
+    every = roster.targets.values() if roster else ()
+    stretches = [_stretch(app, connected, targets) for targets in every if not _rowless(app, targets)]
     if sum(each.lacking for each in stretches if each.lacking > LOOK_BACK) == 0:
         return None
     learnt = app.record.learnt
     return {"rows": learnt.rows, "calls": learnt.calls, **outlook(app, stretches, learnt)}
+
+
+def _rowless(app: App, targets: Sequence[Target]) -> bool:
+    """Whether a module was asked for its rows, and there are none."""
+    module = targets[0].module
+    known = app.state.coverage.newest(module.id) is not None or module.newest is not None
+    return not known and module.id in app.record.polled
 
 
 def _stretch(app: App, connected: Connected, targets: Sequence[Target]) -> Stretch:

@@ -209,6 +209,14 @@ def demo(arguments: Sequence[str]) -> int:
     return run(["demo", *arguments])
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """Measure how fast netaflux is; takes minutes."""
+    setup()
+    search = os.pathsep.join([str(ROOT), str(ROOT / "daemon")])
+    command = [BIN / "python", "-m", "tests.bench", *arguments]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": search}, check=False).returncode
+
+
 def lock(arguments: Sequence[str]) -> int:
     """Make both lock files anew, with versions as they are but for what must change (or `--upgrade`)."""
     uv = shutil.which("uv")
@@ -229,6 +237,7 @@ VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": test,
     "demo": demo,
     "run": run,
+    "bench": bench,
     "lock": lock,
 }
 
@@ -239,6 +248,7 @@ usage: python3 dev.py VERB [ARGUMENT ...]
   demo    run `netaflux demo`: the whole way of the data, against servers of its own
   run     run netaflux with the arguments that follow
   test    ruff, mypy, import-linter, pytest; the arguments go to pytest, paths counted from the project
+  bench   netaflux against what is possible at all: minutes (--days, --rounds, --latency)
   lock    make requirements.lock and requirements-dev.lock anew (needs uv)
 
 examples:

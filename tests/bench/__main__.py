@@ -1,0 +1,164 @@
+"""How fast netaflux is: `python3 dev.py bench [--days 365] [--rounds 5] [--latency 0 0.08]`.
+
+One station of five modules, and the notebook's three channels of each; every process begins with nothing and
+ends with all rows delivered. In each round `netaflux sync`, the limit and the plain script take turns, so that a
+machine's moods meet all of them; what counts is the ratio of their times in the same round. The servers run in
+another process, their answers prepared by a round that is not counted, in which what arrived is compared cell by
+cell.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRON = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'daemon'}"}
+NETAFLUX = Path(sys.executable).parent / "netaflux"
+RUNNERS = ("netaflux", "limit", "plain")
+TICK = os.sysconf("SC_CLK_TCK")
+PLAIN_IS_SLOWER = 4.0
+SIMULATOR_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process took."""
+
+    wall: float
+    cpu: float
+    peak: float
+    """Megabytes."""
+    simulator: float
+    """Seconds of CPU that the servers took meanwhile."""
+
+
+class World:
+    """The servers, in a process of their own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def wish(self, *words: object) -> dict[str, Any]:
+        """Ask for something, and get the answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(*words, file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU that it has taken."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@contextmanager
+def world(days: int) -> Iterator[World]:
+    """A world with so much of a past."""
+    command = [sys.executable, "-m", "tests.bench.world", str(days)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=ENVIRON, cwd=ROOT) as process:
+        try:
+            yield World(process)
+        finally:
+            process.kill()
+
+
+def measured(outside: World, runner: str, latency: float) -> Run:
+    """One process from its start to its end, with nothing to begin with."""
+    told = outside.wish("begin", latency)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as given:
+        if runner == "netaflux":
+            path = Path(folder, "config.toml")
+            path.touch(0o600)
+            path.write_text(f'state_dir = "{folder}/state"\n{told["configuration"]}\n')
+            command = [str(NETAFLUX), "sync", "--json", "--config", str(path)]
+        else:
+            command = [sys.executable, "-m", "tests.bench.scripts", runner]
+            json.dump(told, given)
+            given.seek(0)
+        before, begun = outside.cpu, time.perf_counter()
+        process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, env=ENVIRON, cwd=ROOT)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{runner} ended with {process.returncode}")
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, outside.cpu - before)
+
+
+def prepared(outside: World) -> None:
+    """Let each run once, so that every body is there, and see that they do the same work."""
+    for runner in RUNNERS:
+        measured(outside, runner, 0)
+        calls, check = outside.wish("calls"), outside.wish("check")
+        print(
+            f"{runner:9} {check['rows']} rows, {calls['calls']} calls "
+            f"({calls['most']} at most for a module), {calls['uploads']} uploads, {check['again']} cells written again"
+        )
+        if check["differences"] or check["again"]:
+            raise SystemExit(f"{runner} did not deliver what there is: {check['differences'][:3]}")
+
+
+def compared(outside: World, latency: float, rounds: int) -> bool:
+    """The ratios of so many rounds; whether they mean anything."""
+    runs: dict[str, list[Run]] = {runner: [] for runner in RUNNERS}
+    for number in range(rounds):
+        for runner in RUNNERS[number % 3 :] + RUNNERS[: number % 3]:
+            runs[runner].append(measured(outside, runner, latency))
+    print(f"\nlatency {latency * 1000:.0f} ms, {rounds} rounds, medians")
+    for runner, some in runs.items():
+        wall, cpu, peak, simulator = (
+            median(getattr(run, name) for run in some) for name in ("wall", "cpu", "peak", "simulator")
+        )
+        print(
+            f"  {runner:9} {wall:7.2f} s  {cpu:6.2f} s CPU  {peak:5.0f} MB"
+            f"  servers busy {simulator / wall:4.0%}"
+        )
+    wall, cpu = (_ratio(runs["netaflux"], runs["limit"], name) for name in ("wall", "cpu"))
+    print(f"  netaflux / limit: {wall:.2f} x the wall time, {cpu:.2f} x the CPU")
+    print(f"  peak memory of netaflux: {max(run.peak for run in runs['netaflux']):.0f} MB")
+    return _valid(runs)
+
+
+def _ratio(some: Sequence[Run], others: Sequence[Run], name: str) -> float:
+    return median(getattr(a, name) / getattr(b, name) for a, b in zip(some, others, strict=True))
+
+
+def _valid(runs: dict[str, list[Run]]) -> bool:
+    """Whether the limit is one, and the servers were not the bottleneck."""
+    slower = _ratio(runs["plain"], runs["limit"], "wall")
+    share = max(median(run.simulator / run.wall for run in runs[each]) for each in ("netaflux", "limit"))
+    valid = slower >= PLAIN_IS_SLOWER and share < SIMULATOR_SHARE
+    print(f"  the plain script takes {slower:.1f} x the limit's time (at least {PLAIN_IS_SLOWER:.0f} x)")
+    print(f"  the servers were busy for {share:.0%} of the time (less than {SIMULATOR_SHARE:.0%})")
+    print("  so the figures are valid" if valid else "  so the figures are VOID")
+    return valid
+
+
+def main() -> int:
+    """Run the benchmark; 1 where its figures are void."""
+    parser = argparse.ArgumentParser(prog="dev.py bench", description="How fast netaflux is.")
+    parser.add_argument("--days", type=int, default=365, help="days of history of each of the five modules")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--latency", type=float, nargs="*", default=[0, 0.08], help="seconds that calls take")
+    asked = parser.parse_args()
+    with world(asked.days) as outside:
+        prepared(outside)
+        valid = [compared(outside, latency, asked.rounds) for latency in asked.latency]
+    return 0 if all(valid) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -213,7 +213,7 @@ def bench(arguments: Sequence[str]) -> int:
     """Measure how fast netaflux is; takes minutes."""
     setup()
     search = os.pathsep.join([str(ROOT), str(ROOT / "daemon")])
-    command = [BIN / "python", "-m", "tests.bench", *arguments]
+    command: list[str | Path] = [BIN / "python", "-m", "tests.bench", *arguments]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": search}, check=False).returncode
 
 

@@ -1,5 +1,6 @@
 """`python -m netaflux`, and the installed command."""
 
+import gc
 import sys
 
 from netaflux.cli.main import main as _main
@@ -7,6 +8,9 @@ from netaflux.cli.main import main as _main
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # a page makes thousands of short-lived tuples and no cycle: to look for some as often as Python does by
+    # default costs a quarter of a backfill
+    gc.set_threshold(20_000, 20, 50)
     sys.exit(_main())
 
 

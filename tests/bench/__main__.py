@@ -1,10 +1,9 @@
 """How fast netaflux is: `python3 dev.py bench [--days 365] [--rounds 5] [--latency 0 0.08]`.
 
-One station of five modules, and the notebook's three channels of each; every process begins with nothing and
-ends with all rows delivered. In each round `netaflux sync`, the limit and the plain script take turns, so that a
-machine's moods meet all of them; what counts is the ratio of their times in the same round. The servers run in
-another process, their answers prepared by a round that is not counted, in which what arrived is compared cell by
-cell.
+One station of five modules, the three channels of the notebook; every process begins with nothing and ends
+with all rows delivered. In each round `netaflux sync`, the limit and the plain script take turns, so that the
+moods of a machine meet all of them; what counts is the ratio of their times in a round. The servers run in
+another process, their answers prepared by a round that is not counted, in which all that arrived is compared.
 """
 
 import argparse
@@ -105,7 +104,8 @@ def prepared(outside: World) -> None:
         calls, check = outside.wish("calls"), outside.wish("check")
         print(
             f"{runner:9} {check['rows']} rows, {calls['calls']} calls "
-            f"({calls['most']} at most for a module), {calls['uploads']} uploads, {check['again']} cells written again"
+            f"({calls['most']} at most for a module), {calls['uploads']} uploads, "
+            f"{check['again']} cells written again"
         )
         if check["differences"] or check["again"]:
             raise SystemExit(f"{runner} did not deliver what there is: {check['differences'][:3]}")
@@ -133,7 +133,8 @@ def compared(outside: World, latency: float, rounds: int) -> bool:
 
 
 def _ratio(some: Sequence[Run], others: Sequence[Run], name: str) -> float:
-    return median(getattr(a, name) / getattr(b, name) for a, b in zip(some, others, strict=True))
+    ratios = [float(getattr(a, name) / getattr(b, name)) for a, b in zip(some, others, strict=True)]
+    return median(ratios)
 
 
 def _valid(runs: dict[str, list[Run]]) -> bool:

@@ -3,8 +3,8 @@
     python -m tests.bench.scripts limit < world.json   16 fetches and 16 uploads side by side, bodies by hand
     python -m tests.bench.scripts plain < world.json   one call after the other, as a person would write it
 
-Neither keeps a state, nor tries anything again. They are told what netaflux has to find out: the access token,
-the modules, where rows begin and end, and how far apart they are.
+Neither keeps a state, nor tries anything again. They are told what netaflux has to find out: the access
+token, the modules, where rows begin and end, and how far apart they are.
 """
 
 import asyncio
@@ -65,8 +65,10 @@ async def limit(world: dict[str, Any]) -> None:
                 segments = orjson.loads(await response.read())["body"]
             rows: list[str] = []
             for segment in segments:
-                times = count(segment["beg_time"], segment.get("step_time", 0))
-                rows += [f"%5B{time}%2C{texts[*cells]}%5D" for time, cells in zip(times, segment["value"])]
+                times, values = count(segment["beg_time"], segment.get("step_time", 0)), segment["value"]
+                rows += [
+                    f"%5B{time}%2C{texts[*cells]}%5D" for time, cells in zip(times, values, strict=False)
+                ]
             head = b"dev_nickname=%b&channel_names=%b&data=%%5B" % (device.encode(), channels)
             await uploads.put(head + "%2C".join(rows).encode() + b"%5D")
 

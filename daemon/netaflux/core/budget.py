@@ -171,6 +171,9 @@ def _fresh(leases: Iterable[Lease], now: Moment, limits: Sequence[Limit]) -> tup
 
 
 def lease_size(limits: Sequence[Limit]) -> int:
-    """How many permits to lease at a time: few where a crash's forfeit would weigh heavily."""
+    """How many permits to lease at a time: few where a crash's forfeit would weigh heavily.
+
+    Where there are thousands an hour it is a hundredth of them: each lease waits for the disk.
+    """
     longest = max(limits, key=lambda limit: limit.seconds)
-    return max(1, min(LEASE, longest.permits // 4))
+    return max(1, min(max(LEASE, longest.permits // 100), longest.permits // 4))

@@ -9,18 +9,21 @@ case, nothing missing and everything wanted, is told by a few quick looks, and t
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import chain, compress
 from math import isfinite
 from operator import attrgetter
 
 from netaflux.core.channels import Channel
-from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row
+from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row, rows_of
 from netaflux.core.spans import FOREVER, Spans
 
 _Column = Sequence[Number | None]
 
 _VALUES = attrgetter("values")
 _LARGEST = sys.float_info.max
+REMEMBERED = 4096
+"""Values of each formula: more than a week of one place has, in a megabyte."""
 
 
 def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[Channel]) -> list[Row]:
@@ -36,7 +39,7 @@ def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[
     for step in dict.fromkeys(step for channel in channels for step in channel.steps):
         columns[step] = _computed(step.compute, [columns[source] for source in step.inputs])
     values = zip(*(columns[channel] for channel in channels), strict=True)
-    return list(map(Row, times, values)) if channels else [Row(time, ()) for time in times]
+    return rows_of(times, values if channels else [()] * len(times))
 
 
 def _measured(
@@ -53,9 +56,18 @@ def _computed(compute: Callable[..., Number | None] | None, inputs: Sequence[_Co
     if compute is None:
         return inputs[0]
     try:
-        return _finite(list(map(compute, *inputs)))
+        return _finite(list(map(_remembering(compute), *inputs)))
     except (ArithmeticError, TypeError, ValueError):  # a gap among the inputs, or one to come: cell by cell
         return _finite([_cell(compute, cell) for cell in zip(*inputs, strict=True)])
+
+
+@cache
+def _remembering(compute: Callable[..., Number | None]) -> Callable[..., Number | None]:
+    """The same computation, which looks up what it was asked lately: the same air comes again and again.
+
+    57 and 57.0 are asked for apart, since what becomes of them may differ in type.
+    """
+    return lru_cache(REMEMBERED, typed=True)(compute)
 
 
 def _cell(compute: Callable[..., Number | None], cell: tuple[Number | None, ...]) -> Number | None:

@@ -1,7 +1,7 @@
 """Sets of device time: disjoint closed spans of whole seconds, the algebra of coverage."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,6 +48,15 @@ class Spans:
 
     def __contains__(self, time: object) -> bool:
         return isinstance(time, int) and self.around(time) is not None
+
+    def held(self, times: Sequence[int]) -> list[int]:
+        """Those of these ascending moments that are in the set."""
+        held: list[int] = []
+        if times:
+            first = max(0, bisect_right(self.pairs, (times[0], FOREVER)) - 1)
+            for begin, end in self.pairs[first : bisect_right(self.pairs, (times[-1], FOREVER))]:
+                held += times[bisect_left(times, begin) : bisect_right(times, end)]
+        return held
 
     def around(self, time: int) -> tuple[int, int] | None:
         """The span that holds `time`."""

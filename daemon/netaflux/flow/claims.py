@@ -22,7 +22,7 @@ class Claim:
 
     def cut_out(self, series: Series, times: Sequence[int]) -> None:
         """Do not record these moments, whatever is acknowledged."""
-        if touched := [time for time in times if time in self.spans[series]]:
+        if touched := self.spans[series].held(times):
             self.cut[series] = self.cut.get(series, Spans()) | Spans.at(touched)
 
     def settled(self, delivered: Mapping[Series, Spans]) -> dict[Series, Spans]:

@@ -9,9 +9,9 @@ from operator import itemgetter, lt
 from typing import TypeGuard
 
 from netaflux.core.errors import UpstreamFault
-from netaflux.core.model import Measure, Number, Page, Row, Window
+from netaflux.core.model import Measure, Number, Page, Row, Window, rows_of
 from netaflux.netatmo.errors import Envelope
-from netaflux.netatmo.wire import number, server_time, thing, whole
+from netaflux.netatmo.wire import number, server_time, whole
 
 AHEAD = 600
 """Seconds that a row may be ahead of Netatmo's clock; beyond that its time cannot be."""
@@ -100,29 +100,41 @@ def _by_segment(body: Sequence[object], *, untold_aside: bool) -> _Sent:
     """The shape of optimize=true: stretches of rows with an even step, which a single row has no need of."""
     sent = _Sent()
     for segment in body:
-        fields = thing(segment)
-        begin, step, cells = whole(fields.get("beg_time")), fields.get("step_time"), fields.get("value")
-        if begin is None or not isinstance(cells, list):
-            sent.lost += len(cells) if isinstance(cells, list) else 1
-        elif len(cells) == 1:
-            sent.times.append(begin)
+        fields = segment if isinstance(segment, dict) else {}
+        begin, step, cells = fields.get("beg_time"), fields.get("step_time"), fields.get("value")
+        # nearly always; a page may have five hundred of them
+        if type(begin) is int and type(step) is int and type(cells) is list and step > 0:
+            sent.times += range(begin, begin + step * len(cells), step)
             sent.cells += cells
-        elif (even := whole(step)) and even > 0:
-            sent.times += range(begin, begin + even * len(cells), even)
-            sent.cells += cells
-        elif cells and not untold_aside:
-            raise TimesUntold
         else:
-            sent.times += [begin][: len(cells)]
-            sent.cells += cells[:1]
-            sent.lost += len(cells[1:])
+            _odd_segment(sent, whole(begin), whole(step), cells, untold_aside=untold_aside)
     return sent
+
+
+def _odd_segment(
+    sent: _Sent, begin: int | None, step: int | None, cells: object, *, untold_aside: bool
+) -> None:
+    """One row, or a segment that is not as it should be."""
+    if begin is None or not isinstance(cells, list):
+        sent.lost += len(cells) if isinstance(cells, list) else 1
+    elif len(cells) == 1:
+        sent.times.append(begin)
+        sent.cells += cells
+    elif step and step > 0:
+        sent.times += range(begin, begin + step * len(cells), step)
+        sent.cells += cells
+    elif cells and not untold_aside:
+        raise TimesUntold
+    else:
+        sent.times += [begin][: len(cells)]
+        sent.cells += cells[:1]
+        sent.lost += len(cells[1:])
 
 
 def _readable(sent: _Sent, width: int) -> list[Row]:
     """A row for all cells that can be read; what lies beyond the measures asked for is nobody's."""
     if _plain(sent.cells, width):
-        return list(map(Row, sent.times, map(tuple, sent.cells)))
+        return rows_of(sent.times, map(tuple, sent.cells))
     return [
         Row(time, tuple(number(cells[at]) if at < len(cells) else None for at in range(width)))
         for time, cells in zip(sent.times, sent.cells, strict=True)

@@ -178,7 +178,7 @@ def _admit(
     extent, news = keep(connection, module, page, hint, retention)
     cuts = [cut for device in devices for cut in _cut(connection, device, news)] if news else []
     _write(connection, cuts)
-    late = sorted({time for cut in cuts for time in news if time in cut.before})
+    late = sorted({time for cut in cuts for time in cut.before.held(news)})
     take_back(connection, devices, news)
     looks = notice(connection, module, page, news, extent.newest or news[-1]) if news else None
     return _Effect(extent, looks, cuts, Admitted(news, late))

@@ -30,10 +30,11 @@ _ESCAPES: Final = ((b"[", b"%5B"), (b"]", b"%5D"), (b",", b"%2C"), (b'"', b"%22"
 
 def form(batch: Batch, rows: Sequence[Row]) -> bytes:
     """The body that uploads these rows of the batch; integers stay integers, floats are as short as exact."""
+    columns = zip(*map(itemgetter(1), rows), strict=True)
     return b"dev_nickname=%b&channel_names=%b&data=%b" % (
         batch.device.encode("ascii"),
         _escaped(orjson.dumps(batch.channels)),
-        _escaped(orjson.dumps([[time, *values] for time, values in rows])),
+        _escaped(orjson.dumps(list(zip(map(itemgetter(0), rows), *columns, strict=True)))),
     )
 
 

@@ -22,6 +22,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRON = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'daemon'}"}
+# an installed program is compiled already
+ENVIRON.pop("PYTHONDONTWRITEBYTECODE", None)
 NETAFLUX = Path(sys.executable).parent / "netaflux"
 RUNNERS = ("netaflux", "limit", "plain")
 TICK = os.sysconf("SC_CLK_TCK")

@@ -45,7 +45,7 @@ Wish = Callable[..., dict[str, Any]]
 def a_house(now: int, days: int) -> House:
     """A station and four indoor modules, so many days of rows each, and none since."""
     begin = now - days * 86400
-    odd = {"set_up": begin, "gaps": (Span(now),)}
+    odd = {"set_up": begin, "gaps": (Span(now),), "jitter": 0}
     base = Module(id="70:ee:50:00:00:01", kind="NAMain", name="Indoor", **odd)  # type: ignore[arg-type]
     rooms = [
         Module(id=f"03:00:00:00:00:{number:02x}", kind="NAModule4", name=f"Room {number}", **odd)  # type: ignore[arg-type]

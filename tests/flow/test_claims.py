@@ -133,7 +133,7 @@ class Crowd(RuleBasedStateMachine):
 
     @rule(times=st.lists(st.integers(0, 36), max_size=3))
     def rows_change(self, times: list[int]) -> None:
-        self.claims.cut({PORCH}, times)
+        self.claims.cut({PORCH}, sorted(times))
         for _, changed in self.open:
             changed.update(times)
 

@@ -188,7 +188,9 @@ def test_no_window_at_the_door_ever_holds_more_than_the_limit(
 # leases
 
 
-@pytest.mark.parametrize(("per_hour", "size"), [(1, 1), (4, 1), (8, 2), (39, 9), (40, 10), (400, 10)])
+@pytest.mark.parametrize(
+    ("per_hour", "size"), [(1, 1), (4, 1), (8, 2), (39, 9), (40, 10), (400, 10), (1000, 10), (50_000, 500)]
+)
 def test_a_lease_is_never_more_than_a_quarter_of_an_hour_s_calls(per_hour: int, size: int) -> None:
     assert lease_size(limits(1, per_hour)) == size
 

@@ -298,3 +298,13 @@ def test_a_row_that_does_not_fit_its_measures_is_a_bug_and_says_so(odd: tuple[Nu
         derive([Row(1, odd)], OUTDOOR, NOTEBOOK)
     with pytest.raises(ValueError, match="zip"):
         derive([Row(1, (20.0, 50)), Row(2, odd)], OUTDOOR, NOTEBOOK)
+
+
+def test_a_value_is_remembered_for_just_this_number() -> None:
+    """57 and 57.0 are equal, and yet what is made of them may look different."""
+    own = Catalogue({"Both": OwnChannel("Humidity + CO2")}).select(["Both"])
+    rows = [Row(1, (57, 400)), Row(2, (57.0, 400)), Row(3, (57, 400)), Row(4, (None, 400))]
+
+    made = derive(rows, [Measure("Humidity"), Measure("CO2")], own)
+
+    assert repr([row.values[0] for row in made]) == "[457, 457.0, 457, None]"

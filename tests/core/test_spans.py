@@ -125,3 +125,8 @@ def test_spans_do_not_change() -> None:
 
     with pytest.raises(AttributeError):
         held.pairs = ()  # type: ignore[misc]  # that it cannot is the test
+
+
+@given(spans, st.lists(moments, unique=True).map(sorted))
+def test_of_ascending_moments_those_are_held_that_are_in_a_span(held: Spans, times: list[int]) -> None:
+    assert held.held(times) == [time for time in times if time in held]

@@ -14,7 +14,7 @@ from netaflux.commands.words import Json
 from netaflux.core.events import BudgetClosed
 from netaflux.service.rounds import OVERDUE, Rounds
 from netaflux.simulator import World
-from tests.e2e.household import NOW, Household, household, roomy
+from tests.e2e.household import NOW, Household, household, performed, roomy
 from tests.e2e.houses import house_of, module_of
 from tests.fakes import TurnedClock
 from tests.virtual import ClockBells, VirtualClock, daemon, run_virtually
@@ -36,7 +36,12 @@ async def closed_household(folder: Path) -> AsyncIterator[Household]:
     async with household(world, folder, clock=StoppedClock(NOW)) as home:
         home.mirror_all()
         home.served.netatmo.faults.add("429/26", "/api/*")
-        await home.command("devices")
+        async with home.app() as app:
+            refused = asyncio.create_task(performed(app, "devices"))
+            await asyncio.wait([refused], timeout=1)
+            assert home.told(BudgetClosed)
+            refused.cancel()
+            await asyncio.wait([refused])
         yield home
 
 

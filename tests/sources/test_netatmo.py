@@ -6,10 +6,11 @@ from typing import Literal
 
 import pytest
 
+from netaflux.core.errors import QuotaReached
 from netaflux.core.model import PAGE_ROWS, Lane, Module, Row, Window
 from netaflux.core.ports import Source
-from netaflux.simulator import UNLIMITED, NetatmoSettings, Reading, Served, Span, World, estate, serve
-from netaflux.sources.netatmo import NetatmoSource
+from netaflux.simulator import UNLIMITED, Fault, NetatmoSettings, Reading, Served, Span, World, estate, serve
+from netaflux.sources.netatmo import REFUSALS, NetatmoSource
 from tests.fakes import TurnedClock
 from tests.netatmo.world import Keeper, wired
 
@@ -26,10 +27,11 @@ async def source(date_end: DateEnd = "excluded") -> AsyncIterator[tuple[Source, 
     """A source whose account has one station of five modules, and the truth about them."""
     settings = NetatmoSettings(limits=UNLIMITED, reading=Reading(date_end=date_end))
     world = World.of(estate(NOW, days=DAYS, nulls=0.05, ragged=0.05, gaps=(GAP,)), netatmo=settings)
-    async with serve(world, TurnedClock(NOW)) as served:
+    clock = TurnedClock(NOW)
+    async with serve(world, clock) as served:
         pair = served.netatmo.logins.current("default")
         assert pair
-        async with wired(served.netatmo_url, keeper=Keeper(pair.access)) as connected:
+        async with wired(served.netatmo_url, keeper=Keeper(pair.access), clock=clock) as connected:
             yield NetatmoSource(connected.client), served
 
 
@@ -86,3 +88,22 @@ async def test_pages_are_as_few_as_the_rows_allow() -> None:
 
     assert PAGE_ROWS < len(rows) == len(truth(served, module, Window(BEGIN)))
     assert pages == 2
+
+
+async def test_a_limit_that_is_reached_is_waited_for() -> None:
+    async with source() as (netatmo, served):
+        served.netatmo.faults.add(Fault.QUOTA_429, "/api/getstationsdata", times=2)
+        began = served.clock.monotonic()
+        survey = await netatmo.survey()
+
+    assert survey.modules
+    assert served.clock.monotonic() - began >= 1200
+
+
+async def test_one_that_is_reached_for_ever_is_told_after_hours() -> None:
+    async with source() as (netatmo, served):
+        served.netatmo.faults.add(Fault.QUOTA_429, "/api/getstationsdata")
+        with pytest.raises(QuotaReached):
+            await netatmo.survey()
+
+    assert served.netatmo.ledger.counts["/api/getstationsdata"] == REFUSALS

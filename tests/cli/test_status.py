@@ -54,6 +54,7 @@ TROUBLED: Json = {
                 "rows_per_second": 103.4,
                 "eta_seconds": 3725.0,
             },
+            "thrifty": {"hours": 2, "factor": 1.0},
             "trouble": {"reason": "Netatmo is away", "remedy": ""},
         },
         {
@@ -65,6 +66,7 @@ TROUBLED: Json = {
             "remedy": "Correct `client_id`.",
             "calls": {**FREE, "per_hour": 60, "reason": "Busy", "feeling": True},
             "backfill": None,
+            "thrifty": {"hours": 64, "factor": 1.52},
             "trouble": None,
         },
     ],
@@ -119,7 +121,7 @@ def test_troubles_are_told_where_they_are(
     lines = {line.split()[0]: " ".join(line.split()) for line in told.out.splitlines()[::-1] if line}
     assert lines["default"] == (
         "default due now 3/40 in 10 s, 30/400 in 1 h; closed until 13:38:42 (User usage reached), then"
-        " feeling its way at 12 calls an hour; polling is 1.5 times as rare; 2 waiting"
+        " feeling its way at 12 calls an hour; 2 waiting"
     )
     assert lines["parents"] == (
         "parents unauthorized – 0/40 in 10 s; feeling its way at 60 calls an hour (Busy)"
@@ -132,6 +134,13 @@ def test_troubles_are_told_where_they_are(
         "default is catching up: 34.6% is there · 2048 rows and 2 calls to go · 103 rows/s · 1 h 2 min left"
         in told.out.splitlines()
     )
+    assert [line for line in told.out.splitlines() if "short of calls" in line] == [
+        "default is short of calls: newest rows come with the surveys, the rows between them every 2 hours",
+        (
+            "parents is short of calls: newest rows come with the surveys (which are 1.5 times as rare),"
+            " the rows between them every 64 hours"
+        ),
+    ]
     assert lines["fluxtream"] == "fluxtream fluxtream:h#7 it is full in 30 s"
     assert lines["second"] == "second – not reached yet –"
     assert told.err.splitlines() == [

@@ -78,6 +78,16 @@ def _show_accounts(answer: Json) -> None:
     for account in answer["accounts"]:
         if account["backfill"]:
             print(f"\n{printable(account['name'])} is catching up: {_catching_up(account['backfill'])}")
+        if account["thrifty"]:
+            print(f"\n{printable(account['name'])} is short of calls: {_thrifty(account['thrifty'])}")
+
+
+def _thrifty(thrifty: Json) -> str:
+    """How polling makes do with fewer calls."""
+    hours, factor = thrifty["hours"], thrifty["factor"]
+    rarer = f" (which are {factor:.1f} times as rare)" if factor > 1 else ""
+    rows = "every hour" if hours == 1 else f"every {hours} hours"
+    return f"newest rows come with the surveys{rarer}, the rows between them {rows}"
 
 
 def _catching_up(backfill: Json) -> str:
@@ -112,8 +122,6 @@ def _hindered(calls: Json) -> Iterator[str]:
     elif per_hour is not None:
         how = "feeling its way" if calls["feeling"] else "going easy"
         yield f"{how} at {per_hour} calls an hour{why}"
-    if calls["stretch"] > 1:
-        yield f"polling is {calls['stretch']:.1f} times as rare"
     if calls["waiting"]:
         yield f"{calls['waiting']} waiting"
 

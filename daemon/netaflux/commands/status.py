@@ -4,6 +4,8 @@ version, started, now
 accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy, trouble,
               calls (per window: used, limit, seconds; waiting, closed_until, reason, wait, feeling,
               per_hour, stretch: `core/budget`, BudgetState),
+              thrifty (null while calls suffice; else each module is asked every so many `hours`, and surveys
+              are rarer by `factor`),
               backfill (null where no past is lacking; else `rows` and `calls` since the start, all accounts'
               together, and what `commands/outlook` says)
 app_calls     the same of the app's limits, over all accounts
@@ -59,7 +61,7 @@ def _targets(app: App) -> Iterable[Target]:
 
 def _account(app: App, connected: Connected) -> Json:
     keeper, name = connected.keeper, connected.account.name
-    trouble = app.record.accounts_failing.get(name)
+    trouble, thrifty = app.record.accounts_failing.get(name), app.record.thrifty.get(name)
     return {
         "name": name,
         "state": keeper.state,
@@ -69,6 +71,7 @@ def _account(app: App, connected: Connected) -> Json:
         "suspicion": keeper.suspicion,
         "remedy": keeper.remedy,
         "calls": _calls(connected.gate.state()),
+        "thrifty": None if thrifty is None else {"hours": thrifty.hours, "factor": thrifty.factor},
         "backfill": _backfill(app, connected),
         "trouble": None if trouble is None else {"reason": trouble.reason, "remedy": trouble.remedy},
     }

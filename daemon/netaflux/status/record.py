@@ -43,6 +43,8 @@ class Record:
         """When each module's last poll came to a good end, unix seconds."""
         self.polls_failing: dict[ModuleId, Trouble] = {}
         self.accounts_failing: dict[AccountName, Trouble] = {}
+        self.thrifty: dict[AccountName, events.CadenceStretched] = {}
+        """The accounts whose calls are short, and what that means for their polls."""
         self.delivered: dict[tuple[DestinationName, DeviceName], Delivered] = {}
         self.learnt = Learnt()
         """What the pages have shown: how many there were, and what can be expected of others."""
@@ -55,6 +57,12 @@ class Record:
                 self.polls_failing.pop(event.module, None)
             case events.PollFailed():
                 _count(self.polls_failing, event.module, event.reason, self._clock.now())
+            case events.PollRecovered():
+                self.polls_failing.pop(event.module, None)
+            case events.CadenceStretched():
+                self.thrifty[event.account] = event
+            case events.CadenceRestored():
+                self.thrifty.pop(event.account, None)
             case events.AccountFailed():
                 _count(self.accounts_failing, event.account, event.reason, self._clock.now(), event.remedy)
             case events.AccountRecovered():

@@ -34,7 +34,7 @@ async def test_a_refresh_gives_a_pair_in_netatmos_shape(caller: Caller) -> None:
     told = answer.json
     assert answer.status == 200
     assert told["expires_in"] == told["expire_in"] == 10_800
-    assert told["scope"] == ["read_station"]
+    assert told["scope"] == list(caller.served.world.accounts[0].scopes)
     for name in ("access_token", "refresh_token"):
         user, _, secret = told[name].partition("|")
         assert len(user) == 24

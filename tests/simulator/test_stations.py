@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from netaflux.simulator import Module, NetatmoSettings, Showing, Station, Uploads, World, demo_house
+from netaflux.simulator import (
+    Module,
+    NetatmoSettings,
+    Showing,
+    Station,
+    Uploads,
+    World,
+    demo_house,
+    estate,
+    home_coach,
+)
 from tests.fakes import TurnedClock
 from tests.simulator.conftest import NOW, Caller
 
@@ -130,15 +140,60 @@ async def test_an_unknown_kind_is_shown_as_it_is(caller: Caller) -> None:
 
 
 async def test_the_body_can_be_asked_by_form_and_for_one_station(caller: Caller) -> None:
-    house = caller.served.house
     second = Module(id="70:ee:50:00:00:77", kind="NAMain", set_up=NOW - 3600)
-    house.put(Station(base=second, extra_fields={"favorite": True}))
+    caller.served.house.put(Station(base=second, name="Second"))
 
     url = f"{caller.served.netatmo_url}/api/getstationsdata"
     both = await caller.call("POST", url, headers=caller.netatmo_headers)
     one = await caller.call("POST", url, headers=caller.netatmo_headers, data={"device_id": second.id})
     assert len(both.json["body"]["devices"]) == 2
-    assert [shown["favorite"] for shown in one.json["body"]["devices"]] == [True]
+    assert [shown["station_name"] for shown in one.json["body"]["devices"]] == ["Second"]
+
+
+async def test_a_favourite_is_shown_only_where_favourites_are_asked_for(caller: Caller) -> None:
+    other = Module(id="70:ee:50:00:00:77", kind="NAMain", set_up=NOW - 3600)
+    caller.served.house.put(Station(base=other, extra_fields={"favorite": True}))
+
+    own = await caller.api("getstationsdata")
+    both = await caller.api("getstationsdata", get_favorites="true")
+    assert [shown.get("favorite") for shown in own.json["body"]["devices"]] == [None]
+    assert [shown.get("favorite") for shown in both.json["body"]["devices"]] == [None, True]
+
+
+class TestHomeCoaches:
+    """gethomecoachsdata: stations of a kind of their own, with a scope of their own."""
+
+    @pytest.fixture
+    def world(self) -> World:
+        house = estate(NOW, days=2)
+        house.put(home_coach(NOW, days=2))
+        return World.of(house, scopes=("read_station", "read_homecoach"))
+
+    async def test_it_is_shown_with_the_health_of_the_air(self, caller: Caller) -> None:
+        [shown] = (await caller.api("gethomecoachsdata")).json["body"]["devices"]
+
+        assert (shown["type"], shown["module_name"]) == ("NHC", "Study")
+        assert shown["dashboard_data"]["health_idx"] in range(5)
+        assert "modules" not in shown
+
+    async def test_it_is_no_weather_station(self, caller: Caller) -> None:
+        shown = (await caller.api("getstationsdata")).json["body"]["devices"]
+
+        assert [each["type"] for each in shown] == ["NAMain"]
+
+    async def test_its_rows_can_be_had(self, caller: Caller) -> None:
+        [shown] = (await caller.api("gethomecoachsdata")).json["body"]["devices"]
+        page = await caller.api(
+            "getmeasure", device_id=shown["_id"], scale="max", type="CO2", date_end="last"
+        )
+
+        assert page.json["body"][0]["value"] == [[shown["dashboard_data"]["CO2"]]]
+
+    async def test_it_needs_its_scope(self, caller: Caller) -> None:
+        caller.served.netatmo.logins.issue("default", ["read_station"])
+
+        answer = await caller.api("gethomecoachsdata")
+        assert (answer.status, answer.code) == (403, 13)
 
 
 async def test_last_status_store_is_the_last_upload_that_can_be_seen(

@@ -2,8 +2,9 @@
 
     weather     a closed formula: any value from its time alone
     units       stations and modules, and what is odd about each; house holds them, history their rows
+    homes       rooms and thermostats; heating answers about them, and sets what is ordered
     estate      houses ready to move into
-    accounts    people and their tokens; oauth, stations, measures answer for netatmo
+    accounts    people and their tokens; oauth, stations, measures (with scales) answer for netatmo
     store       what the datastore takes and refuses; uploads, readback answer for fluxtream
     door        limits, ledger, faults and mishaps, the same for both servers
     world       all of it served; control pulls its strings from other processes
@@ -12,12 +13,13 @@
 It is a reading of both APIs of its own: it knows nothing of the client that it is there to test.
 """
 
-from netaflux.simulator.accounts import Account
+from netaflux.simulator.accounts import ALL_SCOPES, Account
 from netaflux.simulator.compare import ChannelReport, Difference, Mirror, compare
-from netaflux.simulator.estate import demo_house, estate
+from netaflux.simulator.estate import demo_house, estate, home_coach
 from netaflux.simulator.faults import Fault, Faults, Rule
 from netaflux.simulator.fluxtream import Fluxtream, FluxtreamSettings, User
 from netaflux.simulator.history import Row
+from netaflux.simulator.homes import HeatedRoom, Home, Order, Unit, energy_home
 from netaflux.simulator.house import House
 from netaflux.simulator.limits import UNLIMITED, Limits
 from netaflux.simulator.measures import Reading
@@ -29,6 +31,7 @@ from netaflux.simulator.units import Change, Late, Module, Span, Station, Upload
 from netaflux.simulator.world import Served, World, demo_world, serve, serve_forever
 
 __all__ = [
+    "ALL_SCOPES",
     "UNLIMITED",
     "Account",
     "App",
@@ -40,6 +43,8 @@ __all__ = [
     "Faults",
     "Fluxtream",
     "FluxtreamSettings",
+    "HeatedRoom",
+    "Home",
     "House",
     "Late",
     "Limits",
@@ -47,6 +52,7 @@ __all__ = [
     "Module",
     "Netatmo",
     "NetatmoSettings",
+    "Order",
     "Reading",
     "Row",
     "Rule",
@@ -55,13 +61,16 @@ __all__ = [
     "Span",
     "Station",
     "Store",
+    "Unit",
     "Uploads",
     "User",
     "World",
     "compare",
     "demo_house",
     "demo_world",
+    "energy_home",
     "estate",
+    "home_coach",
     "serve",
     "serve_forever",
 ]

@@ -14,6 +14,19 @@ from netaflux.core.ports import Clock
 from netaflux.simulator.house import House
 
 WEATHER_SCOPES = ("read_station",)
+ENERGY_SCOPES = ("read_thermostat", "write_thermostat")
+CAMERA_SCOPES = (
+    "read_camera",
+    "write_camera",
+    "access_camera",
+    "read_presence",
+    "access_presence",
+    "read_doorbell",
+    "access_doorbell",
+)
+ALL_SCOPES = (*WEATHER_SCOPES, "read_homecoach", *ENERGY_SCOPES, *CAMERA_SCOPES)
+HOME_SCOPES = frozenset(scope for scope in (*ENERGY_SCOPES, *CAMERA_SCOPES) if scope.startswith("read_"))
+"""Any of them lets a home be read."""
 CODE_LIFETIME = 600
 
 
@@ -23,6 +36,8 @@ class Account:
 
     name: str
     house: House = field(default_factory=House)
+    scopes: tuple[str, ...] = WEATHER_SCOPES
+    """What the person has granted to begin with."""
 
     @property
     def user_id(self) -> str:

@@ -41,6 +41,7 @@ def control_netatmo(app: web.Application, netatmo: Netatmo) -> None:
     _add(app, "GET", state=strings.state, rows=strings.rows)
     _add(app, "POST", tokens=strings.tokens, expire=strings.expire, revoke=strings.revoke)
     _add(app, "POST", consent=strings.consent, limits=strings.limits, house=strings.house)
+    _add(app, "POST", watch=strings.watch)
     _control_door(app, netatmo.door)
 
 
@@ -159,6 +160,11 @@ class _NetatmoStrings:
         fields = {name: _BUILT.get(name, _as_told)(told) for name, told in given["set"].items()}
         house.change(given["module"], **fields)
         return {"changes": house.changes}
+
+    def watch(self, given: Given) -> object:
+        """Whether every page of events is the first one again (`repeats`)."""
+        self._netatmo.watch.repeats = bool(given["repeats"])
+        return {"repeats": self._netatmo.watch.repeats}
 
 
 class _FluxtreamStrings:

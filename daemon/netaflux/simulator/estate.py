@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from netaflux.simulator.footage import Eye
+from netaflux.simulator.guard import Face, Guard, Lens
+from netaflux.simulator.homes import energy_home
 from netaflux.simulator.house import House
-from netaflux.simulator.units import Module, Span, Station, Uploads
+from netaflux.simulator.units import HOME_COACH, Module, Span, Station, Uploads
 from netaflux.simulator.weather import DAY
 
 _MAC_BEGINS = {
@@ -12,6 +15,7 @@ _MAC_BEGINS = {
     "NAModule2": "06:00:00",
     "NAModule3": "05:00:00",
     "NAModule4": "03:00:00",
+    HOME_COACH: "70:ee:50",
 }
 KINDS = ("NAMain", "NAModule1", "NAModule2", "NAModule3", "NAModule4")
 
@@ -23,7 +27,7 @@ def mac(kind: str, number: int) -> str:
 
 
 def demo_house(now: float, days: float = 30, *, live: bool = False) -> House:
-    """One station with a module of every kind, and one more that fell silent a third of the time ago.
+    """A heated home and one station with a module of every kind, one more silent for a third of the time.
 
     Unless it is `live`, no row is added after `now`, so that what is compared does not change meanwhile.
     """
@@ -35,6 +39,7 @@ def demo_house(now: float, days: float = 30, *, live: bool = False) -> House:
     def module(number: int, kind: str, name: str, gaps: tuple[Span, ...] = end, **odd: Any) -> Module:  # noqa: ANN401 - fields of a Module
         return Module(id=mac(kind, number), kind=kind, name=name, set_up=begin, gaps=gaps, **odd)
 
+    home = energy_home(home_id="5d0000000000000000000001", timezone="America/New_York", set_up=begin)
     station = Station(
         base=module(1, "NAMain", "Basement"),
         modules=(
@@ -45,13 +50,46 @@ def demo_house(now: float, days: float = 30, *, live: bool = False) -> House:
             module(6, "NAModule4", "Office", silent, reachable=False),
         ),
         name="AR Home (Basement)",
-        home_id="5d0000000000000000000001",
-        home_name="AR Home",
-        timezone="America/New_York",
+        home_id=home.id,
+        home_name=home.name,
+        timezone=home.timezone,
         altitude=300,
         uploads=Uploads(begin) if live else None,
     )
-    return House([station])
+    return House([station], [home], {home.id: demo_guard(begin)})
+
+
+ANNE, STRANGER = "91827374-7e04-5298-83ad-000000000001", "91827374-7e04-5298-83ad-000000000002"
+HALL, DRIVE = "70:ee:50:00:00:0b", "70:ee:50:00:00:0a"
+
+
+def demo_guard(begin: int, *, late: float = 0) -> Guard:
+    """A camera indoors and one outdoors, a person that they know and one that they don't.
+
+    `late` is the share of events of the one indoors that are told a quarter of an hour later.
+    """
+    return Guard(
+        [
+            Lens(eye=Eye(HALL, "NACamera", begin, persons=(ANNE, STRANGER), late=late), name="Hall"),
+            Lens(eye=Eye(DRIVE, "NOC", begin), name="Drive", local=False),
+        ],
+        [Face(id=ANNE, name="Anne", away=False, last_seen=begin), Face(id=STRANGER, away=False)],
+    )
+
+
+def home_coach(
+    now: float,
+    *,
+    days: float = 30,
+    number: int = 0xC0,
+    name: str = "Study",
+    **odd: Any,  # noqa: ANN401 - fields of the Module
+) -> Station:
+    """Build a Home Coach that has been there for so many days."""
+    base = Module(
+        id=mac(HOME_COACH, number), kind=HOME_COACH, name=name, **{"set_up": int(now - days * DAY), **odd}
+    )
+    return Station(base=base, name=name)
 
 
 def estate(

@@ -1,17 +1,27 @@
 """The house of one simulated person: what stands in it, and what all of it has measured."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from netaflux.simulator.guard import Guard
 from netaflux.simulator.history import History, Row
+from netaflux.simulator.homes import Home
 from netaflux.simulator.units import Module, Station, normal_id
 
 
 class House:
-    """The stations of one person; what is in it can be exchanged while time goes on."""
+    """The stations and homes of one person; what is in it can be exchanged while time goes on."""
 
-    def __init__(self, stations: Iterable[Station] = ()) -> None:
+    def __init__(
+        self,
+        stations: Iterable[Station] = (),
+        homes: Iterable[Home] = (),
+        guards: Mapping[str, Guard] | None = None,
+    ) -> None:
+        self.homes = list(homes)
+        self.guards = dict(guards or {})
+        """What guards each home, by the home's id."""
         self._stations: dict[str, Station] = {}
         self._home: dict[str, str] = {}
         self._histories: dict[str, History] = {}

@@ -1,4 +1,4 @@
-"""A small Netatmo as an aiohttp application: authorization, getstationsdata, getmeasure.
+"""A small Netatmo as an aiohttp application: authorization, getstationsdata, getmeasure and more.
 
 It rotates tokens, cuts pages, throttles and fails as the real one does, and writes down who came.
 """
@@ -12,7 +12,8 @@ import orjson
 from aiohttp import web
 
 from netaflux.core.ports import Clock
-from netaflux.simulator.accounts import Account, Logins, Refusal, Stranger
+from netaflux.simulator import heating
+from netaflux.simulator.accounts import HOME_SCOPES, Account, Logins, Refusal, Stranger
 from netaflux.simulator.answers import ApiError, answered, json_answer
 from netaflux.simulator.door import Door
 from netaflux.simulator.ledger import CALL, Call
@@ -21,8 +22,11 @@ from netaflux.simulator.measures import Asked, Reading, page_body
 from netaflux.simulator.mishaps import Handler
 from netaflux.simulator.oauth import App, Consent, authorize_answer, token_answer
 from netaflux.simulator.stations import Showing, stations_body
+from netaflux.simulator.watch import Watch, base_of, homesdata_with, homestatus_with
 
 PAGES_KEPT = 2048
+_MEASURED = ("read_station", "read_homecoach", "read_thermostat")
+_WRITES = ("setroomthermpoint", "setthermmode", "switchhomeschedule", "synchomeschedule", "setstate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,7 @@ class Netatmo:
         self.consent = Consent(next(iter(self.logins.accounts), ""))
         self.door = Door(clock, keep=settings.keep_calls)
         self.ledger, self.faults = self.door.ledger, self.door.faults
+        self.watch = Watch(lambda: self.logins.accounts, self._admitted, clock)
         self._gate = Gate()
         self._pages: OrderedDict[tuple[object, ...], tuple[float, bytes]] = OrderedDict()
 
@@ -75,7 +80,14 @@ class Netatmo:
         app.router.add_post("/oauth2/token", self._token)
         for method in ("GET", "POST"):
             app.router.add_route(method, "/api/getstationsdata", self._getstationsdata)
+            app.router.add_route(method, "/api/gethomecoachsdata", self._gethomecoachsdata)
             app.router.add_route(method, "/api/getmeasure", self._getmeasure)
+            app.router.add_route(method, "/api/homesdata", self._homesdata)
+            app.router.add_route(method, "/api/homestatus", self._homestatus)
+            app.router.add_route(method, "/api/getroommeasure", self._getroommeasure)
+        for endpoint in _WRITES:
+            app.router.add_post(f"/api/{endpoint}", self._written)
+        self.watch.add_to(app)
         app.router.add_route("*", "/{nowhere:.*}", self._nowhere)
         return app
 
@@ -131,15 +143,66 @@ class Netatmo:
         return token_answer(self.settings.app, self.logins, form)
 
     async def _getstationsdata(self, request: web.Request) -> web.StreamResponse:
-        account, now = self._admitted(request, "read_station"), self.clock.now()
-        device_id = request[CALL].params.get("device_id", "")
+        return self._stations(request, self._admitted(request, "read_station"), coaches=False)
+
+    async def _gethomecoachsdata(self, request: web.Request) -> web.StreamResponse:
+        return self._stations(request, self._admitted(request, "read_homecoach"), coaches=True)
+
+    def _stations(self, request: web.Request, account: Account, *, coaches: bool) -> web.StreamResponse:
+        params = request[CALL].params
         body = stations_body(
-            account.house, now, self.settings.showing, mail=account.mail, device_id=device_id
+            account.house,
+            self.clock.now(),
+            self.settings.showing,
+            mail=account.mail,
+            device_id=params.get("device_id", ""),
+            coaches=coaches,
+            favorites=params.get("get_favorites", "") == "true",
         )
         return self._answered(orjson.dumps(body))
 
+    async def _homesdata(self, request: web.Request) -> web.StreamResponse:
+        account = self._admitted(request, *HOME_SCOPES)
+        body = heating.homesdata_body(account.house, account.mail)
+        told = homesdata_with(body, account, base_of(request), self.clock.now())
+        return self._answered(orjson.dumps(told))
+
+    async def _homestatus(self, request: web.Request) -> web.StreamResponse:
+        account, params = self._admitted(request, *HOME_SCOPES), request[CALL].params
+        guard = account.house.guards.get(params.get("home_id", ""))
+        heated = guard is None or params["home_id"] in {home.id for home in account.house.homes}
+        body = heating.homestatus(account.house, params, self.clock.now()) if heated else {}
+        if guard is not None:
+            body = homestatus_with(body, guard, params["home_id"], base_of(request))
+        return self._answered(orjson.dumps(body))
+
+    async def _getroommeasure(self, request: web.Request) -> web.StreamResponse:
+        account = self._admitted(request, "read_thermostat")
+        return self._answered(heating.room_page(account.house, request[CALL].params, self.clock.now()))
+
+    async def _written(self, request: web.Request) -> web.StreamResponse:
+        """Do what was ordered; the answer has no body of its own."""
+        house, params = self._admitted(request, "write_thermostat").house, request[CALL].params
+        now = self.clock.now()
+        match request.path.rpartition("/")[2]:
+            case "setroomthermpoint":
+                heating.set_room(house, params, now)
+            case "setthermmode":
+                heating.set_mode(house, params, now)
+            case "switchhomeschedule":
+                heating.switch_schedule(house, params)
+            case "synchomeschedule":
+                heating.sync_schedule(house, params, heating.parsed(await request.read()))
+            case _:
+                heating.set_state(house, heating.parsed(await request.read()), now)
+        return json_answer({"status": "ok", "time_server": int(now) + self.settings.clock_skew})
+
     async def _getmeasure(self, request: web.Request) -> web.StreamResponse:
-        account = self._admitted(request, "read_station")
+        account, params = self._admitted(request, *_MEASURED), request[CALL].params
+        if thermostat := heating.thermostat_of(account.house, params):
+            self._admitted(request, "read_thermostat")
+            return self._answered(heating.boiler_page(*thermostat, params, self.clock.now()))
+        self._admitted(request, "read_station", "read_homecoach")
         return self._answered(self._page(account, request[CALL].params))
 
     async def _nowhere(self, _request: web.Request) -> web.StreamResponse:
@@ -158,20 +221,21 @@ class Netatmo:
             self._pages.move_to_end(key)
             return kept
         history = account.house.history(asked.module_id)
-        body, seen = page_body(asked, history, reading, now)
+        zone = account.house.station(asked.module_id).timezone
+        body, seen = page_body(asked, history, reading, now, zone)
         if seen <= history.settled(now):
             self._pages[key] = (now, body)
             if len(self._pages) > PAGES_KEPT:
                 self._pages.popitem(last=False)
         return body
 
-    def _admitted(self, request: web.Request, scope: str) -> Account:
-        """Whose call it is. Raises ApiError, Stranger."""
+    def _admitted(self, request: web.Request, *scopes: str) -> Account:
+        """Whose call it is; any of the scopes will do. Raises ApiError, Stranger."""
         token = _bearer(request)
         if not token:
             raise ApiError(400, 1, "Access token is missing")
         account, pair = self.logins.bearer(token)
-        if scope not in pair.scopes:
+        if not set(scopes) & set(pair.scopes):
             raise ApiError(403, 13, "Application does not have the good scope rights")
         return account
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from netaflux.simulator.history import History, Row
 from netaflux.simulator.house import House
-from netaflux.simulator.units import Module, Station, normal_id
+from netaflux.simulator.units import HOME_COACH, Module, Station, normal_id
 from netaflux.simulator.weather import DAY, Number
 
 Json = dict[str, Any]
@@ -27,9 +27,27 @@ class Showing:
     """Whether the day's extremes and sums are there too; they cost most of the work."""
 
 
-def stations_body(house: House, at: float, showing: Showing, *, mail: str, device_id: str = "") -> Json:
-    """The body of the answer at moment `at`, of one station if `device_id` names it."""
-    stations = [one for one in house.stations if not device_id or normal_id(device_id) == one.base.id]
+def stations_body(
+    house: House,
+    at: float,
+    showing: Showing,
+    *,
+    mail: str,
+    device_id: str = "",
+    coaches: bool = False,
+    favorites: bool = True,
+) -> Json:
+    """The body of the answer at moment `at`, of one station if `device_id` names it.
+
+    Either the stations or, for gethomecoachsdata, the Home Coaches; favourites where they are asked for.
+    """
+    stations = [
+        one
+        for one in house.stations
+        if (not device_id or normal_id(device_id) == one.base.id)
+        and (one.base.kind == HOME_COACH) is coaches
+        and (favorites or not one.extra_fields.get("favorite"))
+    ]
     devices = [_device(house, station, at, showing) for station in stations]
     return {"devices": devices, "user": {"mail": mail, "administrative": _ADMINISTRATIVE}}
 
@@ -158,6 +176,13 @@ def _pressures(history: History, station: Station, newest: Row, at: float) -> Js
     return told
 
 
+def _health(history: History, station: Station, newest: Row, at: float) -> Json:
+    """A Home Coach's dashboard: the worse the air, the higher the index, from 0 to 4."""
+    carbon = _measured(history, newest).get("CO2", 0)
+    index = sum(carbon >= limit for limit in (600, 700, 800, 1000))
+    return {"health_idx": index, **_pressures(history, station, newest, at)}
+
+
 def _rain_sums(history: History, _station: Station, newest: Row, at: float) -> Json:
     def total(seconds: int) -> float:
         rows = history.rows(newest.time - seconds + 1, newest.time + 1, at)
@@ -177,6 +202,7 @@ def _strongest(history: History, station: Station, newest: Row, at: float) -> Js
 
 _DERIVED: Mapping[str, Callable[[History, Station, Row, float], Json]] = {
     "NAMain": _pressures,
+    HOME_COACH: _health,
     "NAModule1": _extremes,
     "NAModule2": _strongest,
     "NAModule3": _rain_sums,

@@ -8,12 +8,16 @@ from zlib import crc32
 
 from netaflux.simulator.weather import Number, Sampling, mix
 
+HOME_COACH = "NHC"
+"""The kind of a station without modules, which has an endpoint of its own."""
+
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "NAMain": ("Temperature", "CO2", "Humidity", "Noise", "Pressure"),
     "NAModule1": ("Temperature", "Humidity"),
     "NAModule2": ("WindStrength", "WindAngle", "GustStrength", "GustAngle"),
     "NAModule3": ("Rain",),
     "NAModule4": ("Temperature", "CO2", "Humidity"),
+    HOME_COACH: ("Temperature", "CO2", "Humidity", "Noise", "Pressure"),
 }
 """What getmeasure holds of each kind of module at scale=max (Netatmo's documentation)."""
 

@@ -10,7 +10,7 @@ from typing import Self
 from aiohttp import web
 
 from netaflux.core.ports import Clock
-from netaflux.simulator.accounts import Account
+from netaflux.simulator.accounts import ALL_SCOPES, WEATHER_SCOPES, Account
 from netaflux.simulator.compare import ChannelReport, Mirror, compare
 from netaflux.simulator.control import control_fluxtream, control_netatmo
 from netaflux.simulator.estate import demo_house
@@ -39,10 +39,11 @@ class World:
         *,
         netatmo: NetatmoSettings | None = None,
         fluxtream: FluxtreamSettings | None = None,
+        scopes: Sequence[str] = WEATHER_SCOPES,
     ) -> Self:
         """One person, named `default` at Netatmo and `anne` at Fluxtream, with one house."""
         return cls(
-            accounts=[Account("default", house)],
+            accounts=[Account("default", house, tuple(scopes))],
             users=[User(username="anne", password="simulated", guest=7, email="anne@example.org")],  # noqa: S106 - opens nothing else
             netatmo=netatmo or NetatmoSettings(),
             fluxtream=fluxtream or FluxtreamSettings(),
@@ -51,7 +52,7 @@ class World:
 
 def demo_world(now: float, days: float = 30, *, live: bool = False) -> World:
     """The demo's house and its owner; `live` if the house goes on measuring."""
-    return World.of(demo_house(now, days, live=live))
+    return World.of(demo_house(now, days, live=live), scopes=ALL_SCOPES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,10 @@ async def serve(
             fluxtream=fluxtream,
             netatmo_url=await stack.enter_async_context(_started(netatmo_app, netatmo_port)),
             fluxtream_url=await stack.enter_async_context(_started(fluxtream_app, fluxtream_port)),
-            refresh_tokens={name: netatmo.logins.issue(name).refresh for name in netatmo.logins.accounts},
+            refresh_tokens={
+                name: netatmo.logins.issue(name, account.scopes).refresh
+                for name, account in netatmo.logins.accounts.items()
+            },
         )
 
 

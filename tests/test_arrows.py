@@ -13,6 +13,7 @@ LINT = "import sys; from importlinter.cli import lint_imports_command as lint; l
 IN_ORDER = {
     "__main__": "import netaflux.cli",
     "http": "import aiohttp",
+    "clocks": "import asyncio, time",
     "state.database": "import sqlite3",
     "cli.show": "import cyclopts, rich.table\nimport netaflux.commands",
     "service": "import apscheduler.schedulers.asyncio\nimport netaflux.commands",
@@ -33,6 +34,7 @@ OFFENCES = [
     ("core.a", "netaflux.http"),
     ("http", "netaflux.netatmo"),
     ("netatmo.a", "netaflux.sources"),
+    ("clocks", "netaflux.http"),
     ("state.a", "netaflux.commands"),
     ("commands.a", "netaflux.cli"),
     # to a sibling
@@ -50,6 +52,7 @@ OFFENCES = [
     # to what flow and simulator must not know
     ("flow.b", "netaflux.netatmo"),
     ("flow.c", "netaflux.http"),
+    ("flow.e", "netaflux.clocks"),
     ("simulator.a", "netaflux.netatmo"),
     ("simulator.b", "netaflux.http"),
     # to another's library

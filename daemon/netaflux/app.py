@@ -30,6 +30,7 @@ from netaflux.flow.door import Door
 from netaflux.http import Http
 from netaflux.logs import LogObserver
 from netaflux.netatmo.client import NetatmoClient
+from netaflux.netatmo.front import Netatmo
 from netaflux.netatmo.gate import Budget, Gate
 from netaflux.netatmo.oauth import TokenEndpoint
 from netaflux.netatmo.scope import World
@@ -70,6 +71,7 @@ class Connected:
     """An account with its way to Netatmo."""
 
     account: Account
+    netatmo: Netatmo
     source: Source
     keeper: TokenKeeper
     gate: Gate
@@ -209,7 +211,7 @@ class _Wiring:
             clock=self.clock,
             observer=self.hub,
         )
-        return Connected(account, source, keeper, gate)
+        return Connected(account, Netatmo(client, keeper, http), source, keeper, gate)
 
     def _keeper(self, name: AccountName, http: Http) -> TokenKeeper:
         netatmo = self.settings.netatmo

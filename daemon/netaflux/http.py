@@ -1,10 +1,10 @@
 """One HTTP exchange: time-outs, a bounded answer, foreign errors turned into ours; aiohttp's stop here."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import orjson
@@ -15,6 +15,9 @@ from netaflux.core.errors import Unreachable
 USER_AGENT = f"netaflux/{__version__}"
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of an answer that we are willing to hold; a full getmeasure page has about 60 000."""
+
+Fields = Mapping[str, str | Sequence[str]]
+"""Names and values of a query or a form; of several values each is sent under the same name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class Answer:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the server calls it a picture."""
+        return self.headers.get("Content-Type", "").strip().lower().startswith("image/")
 
     @property
     def retry_after(self) -> float | None:
@@ -68,22 +76,33 @@ class Http:
         method: str,
         url: str,
         *,
-        params: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | bytes | None = None,
+        params: Fields | None = None,
+        form: Fields | bytes | None = None,
+        json: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request once and read the whole answer, whatever its status; never follows a redirect.
 
-        `form` is sent as application/x-www-form-urlencoded; bytes are taken as already encoded.
+        `form` is sent as application/x-www-form-urlencoded; bytes are taken as already encoded. `json`
+        is a body of that kind instead.
         Raises Unreachable where no whole answer came, so that its outcome is unknown.
         """
         sent = dict(headers or {})
-        if isinstance(form, bytes):
+        if form is not None and not isinstance(form, bytes):
+            form = urlencode(form, doseq=True).encode()
+        if form is not None:
             sent["Content-Type"] = "application/x-www-form-urlencoded"
+        if json is not None:
+            sent["Content-Type"] = "application/json"
         try:
             # a redirect would carry credentials to a host that nobody configured
             async with self._session.request(
-                method, url, params=params, data=form, headers=sent, allow_redirects=False
+                method,
+                url,
+                params=params,
+                data=json if form is None else form,
+                headers=sent,
+                allow_redirects=False,
             ) as response:
                 body = await _whole(response)
                 return Answer(response.status, response.headers, body)

@@ -55,8 +55,10 @@ async def test_segments_without_a_step_time_lose_no_row_and_make_up_no_time(
 ) -> None:
     segments = measures._segments
 
-    def stepless(rows: Any) -> list[dict[str, Any]]:
-        return [{key: told for key, told in each.items() if key != "step_time"} for each in segments(rows)]
+    def stepless(rows: Any, gap: int) -> list[dict[str, Any]]:
+        return [
+            {key: told for key, told in each.items() if key != "step_time"} for each in segments(rows, gap)
+        ]
 
     monkeypatch.setattr(measures, "_segments", stepless)
     house = house_of(module_of(1100, NOW, jitter=jitter))

@@ -134,6 +134,15 @@ async def test_a_pair_that_never_worked_is_reported_at_once(world: TokenWorld) -
     assert needed(world) == [REVOKED]
 
 
+async def test_a_pair_that_was_only_shown_has_never_worked(world: TokenWorld) -> None:
+    keeper = world.keeper()
+    await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])
+
+    assert (await keeper.valid_pair()).access == world.netatmo.access
+    await keeper.close()
+    assert not world.store.record.worked
+
+
 async def test_one_good_call_makes_a_pair_one_that_has_worked(world: TokenWorld) -> None:
     keeper = world.keeper()
     await keeper.adopt_code("canary-code", REDIRECT, ["read_station"])

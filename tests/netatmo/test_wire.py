@@ -45,6 +45,14 @@ def test_a_moment_is_later_than_never(value: object) -> None:
     assert moment(value) == (5 if value in (5, 5.0) else None)
 
 
+@pytest.mark.parametrize(
+    ("value", "read"), [(4_102_444_800, 4_102_444_800), (4_102_444_801, None), (1e300, None)]
+)
+def test_nothing_is_dated_beyond_2100(value: object, read: int | None) -> None:
+    """No calendar of a computer could show it."""
+    assert moment(value) == read
+
+
 @pytest.mark.parametrize("value", ODDITIES)
 def test_only_true_and_false_are_truths(value: object) -> None:
     assert truth(value) is (value if isinstance(value, bool) else None)

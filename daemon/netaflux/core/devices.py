@@ -15,6 +15,7 @@ from netaflux.core.model import (
     ModuleId,
     Series,
 )
+from netaflux.core.names import matching, plain_id
 from netaflux.core.near import did_you_mean
 from netaflux.core.since import Since
 from netaflux.core.spans import FOREVER, Spans
@@ -67,20 +68,12 @@ class Missing:
 
 def module_id(text: str) -> ModuleId:
     """A MAC address as people write it (any case, blanks, dashes) in its one form."""
-    return ModuleId("".join(text.split()).replace("-", ":").lower())
-
-
-def _folded(title: str) -> str:
-    return " ".join(title.split()).casefold()
+    return ModuleId(plain_id(text))
 
 
 def find(text: str, modules: Iterable[Module]) -> Sequence[Module]:
     """The modules that a text means: by id, else by whole title, else by title but for case and blanks."""
-    modules = tuple(modules)
-    by_id = [module for module in modules if module.id == module_id(text)]
-    exact = [module for module in modules if text.strip() in module.titles]
-    folded = [module for module in modules if _folded(text) in map(_folded, module.titles)]
-    return by_id or exact or folded
+    return matching(text, modules, lambda module: module.id, lambda module: module.titles)
 
 
 def identify(device: Device, modules: Sequence[Module], binding: Binding | None) -> Module | Missing:

@@ -2,6 +2,9 @@
 
 NetafluxError
 ├── UsageError              the command asks for what cannot be; say it otherwise
+│   ├── UnknownName         nothing is called that; near names are offered
+│   └── AmbiguousName       several things are called that; their ids are told
+├── NoDevice                the account has no device of the kind
 ├── ConfigError             the configuration must be mended; restarting does not help
 ├── DataRefused             the data handed to us are not what they should be
 ├── StateError              the state directory cannot be read or written just now
@@ -9,6 +12,7 @@ NetafluxError
 │   └── StateLocked         another netaflux process owns the state
 ├── NobodyAtSocket          no daemon answers at the status socket
 ├── NotAuthorized           Netatmo wants the person to authorize again
+├── OutcomeUnknown          whether what was to be changed is changed cannot be told
 ├── Unreachable             no whole HTTP answer came: DNS, connection, time-out, size
 ├── NetatmoError            Netatmo answered, and said no
 │   ├── TokenRejected       the access token is not current: refresh once, repeat once
@@ -49,6 +53,24 @@ class UsageError(NetafluxError):
 
     advice = "See `netaflux --help`."
     exit_code = 2
+
+
+class UnknownName(UsageError):
+    """Nothing is called that."""
+
+    advice = ""
+
+
+class AmbiguousName(UsageError):
+    """Several things are called that."""
+
+    advice = "Say the id instead."
+
+
+class NoDevice(NetafluxError):
+    """The account has no device of the kind."""
+
+    exit_code = 69
 
 
 class ConfigError(NetafluxError):
@@ -99,6 +121,12 @@ class NotAuthorized(NetafluxError):
 
     advice = "Run `netaflux authorize`."
     exit_code = 77
+
+
+class OutcomeUnknown(NetafluxError):
+    """Something was to be changed, and no answer tells whether it is."""
+
+    advice = "It is not tried again by itself. Look at how things are, then decide."
 
 
 class Unreachable(NetafluxError):

@@ -39,6 +39,16 @@ class SurveyTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HomeSkipped(Event):
+    """Netatmo tells no status of a home, such as one with a weather station alone; it is asked no more."""
+
+    name = "home.skipped"
+    account: AccountName
+    home: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFailed(Event):
     """An account cannot be polled just now; the others go on."""
 

@@ -1,10 +1,10 @@
 """One call to Netatmo's API: a permit, a token, a request, and patience with what passes."""
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import orjson
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -25,12 +25,13 @@ from netaflux.core.errors import (
 from netaflux.core.events import CallRepeated
 from netaflux.core.model import AccountName, Lane
 from netaflux.core.ports import Clock, Observer
-from netaflux.http import Answer, Http
+from netaflux.http import Answer, Fields, Http
 from netaflux.netatmo.crowd import Crowd
-from netaflux.netatmo.errors import Envelope, envelope_of
+from netaflux.netatmo.errors import OK, Envelope, envelope_of
 from netaflux.netatmo.gate import Gate
 from netaflux.netatmo.servertime import ServerTime
 from netaflux.netatmo.turns import Permit
+from netaflux.netatmo.wire import NOTHING
 
 ATTEMPTS = 3
 LONGEST_PAUSE = 60.0
@@ -59,9 +60,14 @@ class _Call:
     """What is asked, and whether asking twice could do harm."""
 
     endpoint: str
-    params: Mapping[str, str]
+    params: Fields
     lane: Lane
     write: bool
+    media: bool = False
+    """Whether a good answer is no JSON, but a picture."""
+    answer: Answer | None = None
+    body: bytes | None = None
+    """A JSON body; the parameters stand in the query beside it."""
     access: str = field(default="", repr=False)
     """The token of the latest attempt; empty where there was none to be had, so that nothing was sent."""
 
@@ -88,18 +94,37 @@ class NetatmoClient:
         self._gate = gate
         self._crowd = Crowd()
         self._clock = clock
-        self._observer = observer
+        self.observer = observer
 
     async def call(
-        self, endpoint: str, params: Mapping[str, str], *, lane: Lane, write: bool = False
+        self,
+        endpoint: str,
+        params: Fields,
+        *,
+        lane: Lane,
+        write: bool = False,
+        body: object = None,
     ) -> Envelope:
         """Netatmo's good answer.
 
         A passing failure is tried again a few times, a refused token once with another; a writing call is
-        never repeated, for it may have done its work. Raises NetatmoError, Unreachable, NotAuthorized,
-        StateError.
+        never repeated, for it may have done its work. Its `body` is sent as JSON, the parameters then in the
+        query. Raises NetatmoError, Unreachable, NotAuthorized, StateError.
         """
-        call = _Call(endpoint, params, lane, write)
+        return await self._called(
+            _Call(endpoint, params, lane, write, body=None if body is None else orjson.dumps(body))
+        )
+
+    async def download(self, endpoint: str, params: Fields, *, lane: Lane) -> Answer | None:
+        """A good answer whose content is a picture; None where it was an envelope instead.
+
+        Raises as `call` does.
+        """
+        call = _Call(endpoint, params, lane, write=False, media=True)
+        await self._called(call)
+        return call.answer
+
+    async def _called(self, call: _Call) -> Envelope:
         try:
             return await self._authorized(call)
         except (Busy, UpstreamFault) as error:
@@ -120,7 +145,7 @@ class NetatmoClient:
     async def _patiently(self, call: _Call) -> Envelope:
         def tell(state: RetryCallState) -> None:
             pause = state.next_action.sleep if state.next_action else 0.0
-            self._observer.tell(
+            self.observer.tell(
                 CallRepeated(
                     account=self.account, endpoint=call.endpoint, reason=str(_failure(state)), pause=pause
                 )
@@ -158,6 +183,10 @@ class NetatmoClient:
     async def _send(self, call: _Call, permit: Permit) -> Envelope:
         """Make the call, and let the gate know what it means for the limits."""
         answer = await self._exchange(call)
+        if call.media and answer.status == OK and answer.is_image:
+            permit.succeeded()
+            call.answer = answer
+            return NOTHING
         try:
             envelope = envelope_of(answer, call.endpoint, secret=call.access)
         except QuotaReached as error:
@@ -175,8 +204,9 @@ class NetatmoClient:
         return await self._http.exchange(
             "POST" if call.write else "GET",
             f"{self._api_url}/api/{call.endpoint}",
-            params=None if call.write else call.params,
-            form=call.params if call.write else None,
+            params=call.params if not call.write or call.body else None,
+            form=call.params if call.write and not call.body else None,
+            json=call.body,
             headers={"Authorization": f"Bearer {call.access}"},
         )
 

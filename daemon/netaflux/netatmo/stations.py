@@ -33,18 +33,19 @@ def survey_of(envelope: Envelope, account: AccountName) -> Survey:
     now = server_time(envelope)
     unreachable = {fault.device for fault in faults(envelope)}
     modules: dict[ModuleId, Module] = {}
-    for station in _stations(envelope):
+    for station in devices_of(envelope):
         for module in _modules(station, account, now, unreachable):
             modules.setdefault(module.id, module)
     return Survey(account, tuple(modules.values()), now)
 
 
-def _stations(envelope: Envelope) -> Iterator[Mapping[str, object]]:
+def devices_of(envelope: Envelope) -> Iterator[Mapping[str, object]]:
+    """The stations, or Home Coaches, of an answer. Raises UpstreamFault where it is not one about them."""
     body = envelope.get("body")
     # an account without stations: devices [] or none, body {}, or [] as PHP writes an empty object
     devices = body.get("devices") if isinstance(body, dict) else body
     if devices is not None and not isinstance(devices, list):
-        raise UpstreamFault("Netatmo's answer to getstationsdata holds no list of devices")
+        raise UpstreamFault("Netatmo's answer about stations holds no list of devices")
     return things(devices)
 
 
@@ -67,8 +68,8 @@ def _modules(
             station=station_id,
             kind=kind,
             measures=measures,
-            name=text(unit.get("module_name")) or (_name_within(station) if unit is station else None),
-            places=_places(station),
+            name=text(unit.get("module_name")) or (name_within(station) if unit is station else None),
+            places=places_of(station),
             timezone=text(thing(station.get("place")).get("timezone")),
             set_up=moment(station.get("date_setup")),
             newest=_newest(unit, now),
@@ -78,12 +79,13 @@ def _modules(
         )
 
 
-def _places(station: Mapping[str, object]) -> tuple[str, ...]:
+def places_of(station: Mapping[str, object]) -> tuple[str, ...]:
+    """What the station is called: station name and home name."""
     names = (text(station.get("station_name")), text(station.get("home_name")))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _name_within(station: Mapping[str, object]) -> str | None:
+def name_within(station: Mapping[str, object]) -> str | None:
     """The indoor unit's name where only the station's tells it: since 2020 that is `HOME (Module)`."""
     home, name = text(station.get("home_name")), text(station.get("station_name"))
     if home and name and name.startswith(f"{home} (") and name.endswith(")"):

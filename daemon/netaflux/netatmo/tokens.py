@@ -93,6 +93,13 @@ class TokenKeeper:
             # on disk with the next intent, which comes before any refusal, or at the end
             self._vault.record = self._vault.record.accepted()
 
+    async def valid_pair(self) -> TokenPair:
+        """A pair that is good now, for those who show it rather than call with it; raises as `borrowed` does.
+
+        It is no sign that Netatmo takes it.
+        """
+        return await self._lendable()
+
     def rejected(self, access: str) -> None:
         """The API refused this access token; say so after giving it back, then borrow once more.
 

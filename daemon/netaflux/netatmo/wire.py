@@ -12,6 +12,11 @@ _EARLIEST, _LATEST = 1_000_000_000, 4_102_444_800
 
 NOTHING: Mapping[str, object] = {}
 
+_SWITCHES: Mapping[bool | int | str, bool] = {
+    **dict.fromkeys((True, "on", "true", "1"), True),
+    **dict.fromkeys((False, "off", "false", "0"), False),
+}
+
 
 def text(value: object) -> str | None:
     """A string that says something, without the blanks around it."""
@@ -38,14 +43,27 @@ def number(value: object) -> Number | None:
 
 
 def moment(value: object) -> int | None:
-    """Unix seconds; Netatmo writes 0 for never."""
+    """Unix seconds; Netatmo writes 0 for never, and nothing is dated beyond 2100."""
     seconds = whole(value)
-    return seconds if seconds and seconds > 0 else None
+    return seconds if seconds and 0 < seconds <= _LATEST else None
 
 
 def truth(value: object) -> bool | None:
     """True or false."""
     return value if isinstance(value, bool) else None
+
+
+def switch(value: object) -> bool | None:
+    """True or false, however it is told: observed as JSON's own, as 1 and 0, as "on" and "off"."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    return _SWITCHES.get(word) if isinstance(word, bool | int | str) else None
+
+
+def identity(value: object) -> str | None:
+    """An id that is no MAC address, as text; numbers are observed too."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text(value)
 
 
 def thing(value: object) -> Mapping[str, object]:

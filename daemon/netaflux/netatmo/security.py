@@ -1,0 +1,172 @@
+"""What guards an account's homes: cameras, persons, events and pictures; and saying who is home."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from netaflux.core.errors import DeviceUnreachable, NotFound, ScopeDenied, UsageError
+from netaflux.core.model import Lane
+from netaflux.http import Http
+from netaflux.netatmo.camera_events import CameraEvent, events_of
+from netaflux.netatmo.cameras import Camera, GuardedHome, GuardedHomes, Person, guarded_home, homes_of_old
+from netaflux.netatmo.client import NetatmoClient
+from netaflux.netatmo.errors import Envelope
+from netaflux.netatmo.homes import Home
+from netaflux.netatmo.housing import Housing
+from netaflux.netatmo.live import Addresses, addresses
+from netaflux.netatmo.pictures import Image, fetched
+from netaflux.netatmo.sightings import Sightings
+from netaflux.netatmo.writing import write
+
+READ_SCOPES = ("read_camera", "read_presence", "read_doorbell")
+"""What reading takes: indoor cameras, outdoor ones, doorbells."""
+WRITE_SCOPES = ("write_camera",)
+PAGE_EVENTS = 30
+"""How many events one answer of getevents holds, if it is not asked for more."""
+LOOK = "`netaflux persons`"
+
+
+class Security:
+    """homesdata, homestatus, getevents and what belongs to them, with answers in our own types.
+
+    Every method raises NetatmoError, Unreachable, NotAuthorized, StateError; a missing scope is named.
+    """
+
+    def __init__(self, client: NetatmoClient, http: Http, housing: Housing) -> None:
+        """`http` is for other hosts than the API's: pictures and cameras, which are sent no credentials."""
+        self._client = client
+        self._http = http
+        self._housing = housing
+
+    async def homes(self) -> GuardedHomes:
+        """All homes with their cameras and persons, as they are now."""
+        with _needing(READ_SCOPES):
+            homes = await self._housing.homes()
+        return GuardedHomes(tuple(filter(None, map(_guarded, homes))))
+
+    async def old_homes(self) -> GuardedHomes:
+        """The same by gethomedata, events and all; most accounts are refused it since 2025 (403, code 13)."""
+        try:
+            told = await self._client.call("gethomedata", {"size": str(PAGE_EVENTS)}, lane=Lane.LIVE)
+        except ScopeDenied as error:
+            error.remedy = "Netatmo has closed gethomedata to most; `homes` and `events` tell the same."
+            raise
+        return homes_of_old(told)
+
+    async def events(
+        self,
+        home: str,
+        *,
+        since: int | None = None,
+        known: str | None = None,
+        camera: str | None = None,
+        person: str | None = None,
+    ) -> AsyncIterator[CameraEvent]:
+        """A home's events, the newest first and each once, page after page until Netatmo has no more.
+
+        `since` ends it at a moment, `known` at an event's id, which is left out. It ends where a page brings
+        nothing new: pages overlap, and a server that repeats itself must not be asked for ever.
+        """
+        asked = {"home_id": home, "size": str(PAGE_EVENTS)}
+        asked |= {"device_id": camera} if camera else {}
+        asked |= {"person_id": person} if person else {}
+        seen: set[object] = set()
+        lane = Lane.LIVE
+        while True:
+            page = events_of(await self._read("getevents", asked, lane), home)
+            fresh = [event for event in page if event.identity not in seen]
+            seen |= {event.identity for event in fresh}
+            for event in fresh:
+                if known is not None and event.id == known:
+                    return
+                if since is None or event.time is None or event.time >= since:
+                    yield event
+            cursor = next((event.id for event in reversed(fresh) if event.id), None)
+            if cursor is None or _reaches(fresh, since):
+                return
+            asked["event_id"] = cursor
+            lane = Lane.HISTORY
+
+    async def sightings(self, home: GuardedHome, *, since: int | None = None) -> Sightings:
+        """All events of a home, or those since a moment, to ask questions of."""
+        events = [event async for event in self.events(home.id, since=since)]
+        return Sightings(events, [person.id for person in home.known_persons])
+
+    async def event(self, home: str, event_id: str, *, most: int = 300) -> CameraEvent | None:
+        """One event by its id, looked for among the newest `most`; its pictures' addresses are fresh."""
+        looked = 0
+        async for event in self.events(home):
+            if event.id == event_id:
+                return event
+            looked += 1
+            if looked >= most:
+                break
+        return None
+
+    async def picture(self, event: CameraEvent) -> Image:
+        """An event's picture. Raises NotFound where it has none, or none any more."""
+        if not event.pictures:
+            raise NotFound(
+                f"event {event.id} has no picture", advice="`netaflux events` marks those that have."
+            )
+        return await fetched(event.pictures[0], http=self._http, client=self._client)
+
+    async def face(self, person: Person) -> Image:
+        """A person's face. Raises NotFound where there is none."""
+        if person.face is None:
+            raise NotFound(f"there is no picture of {person.name or person.id}", advice="")
+        return await fetched(person.face, http=self._http, client=self._client)
+
+    async def addresses(self, camera: Camera) -> Addresses:
+        """The ways to a camera's live picture; the local one is found by asking it twice."""
+        return await addresses(camera.vpn_url, self._http)
+
+    async def local_address(self, camera: Camera) -> str:
+        """The camera's address in our own network. Raises DeviceUnreachable where it cannot be reached so."""
+        found = (await self.addresses(camera)).local
+        if found is None:
+            raise DeviceUnreachable(
+                f"{camera.name or camera.id} has no local access that works from this machine",
+                advice="It must be on, in this network, and the account must be allowed to see its relay "
+                "(scope access_camera, access_presence or access_doorbell).",
+            )
+        return found.url
+
+    async def mark_home(self, home: GuardedHome, persons: Sequence[Person]) -> None:
+        """Say that these persons are home. Raises OutcomeUnknown, UsageError."""
+        if not persons:
+            raise UsageError("nobody is named to be marked home", advice="Name at least one person.")
+        form = {"home_id": home.id, "person_ids[]": [person.id for person in persons]}
+        with _needing(WRITE_SCOPES):
+            await write(self._client, "setpersonshome", form, look=LOOK)
+
+    async def mark_away(self, home: GuardedHome, person: Person | None = None) -> None:
+        """Say that a person has left, or without one that everybody has. Raises OutcomeUnknown."""
+        form = {"home_id": home.id, **({"person_id": person.id} if person else {})}
+        with _needing(WRITE_SCOPES):
+            await write(self._client, "setpersonsaway", form, look=LOOK)
+
+    async def _read(self, endpoint: str, params: Mapping[str, str], lane: Lane = Lane.LIVE) -> Envelope:
+        with _needing(READ_SCOPES):
+            return await self._client.call(endpoint, params, lane=lane)
+
+
+def _guarded(home: Home) -> GuardedHome | None:
+    lost = [module.id for module in home.modules if module.reachable is False]
+    return guarded_home(home.raw, home.raw_status if home.known_status else None, lost)
+
+
+@contextmanager
+def _needing(scopes: Sequence[str]) -> Iterator[None]:
+    """Name the scopes that are missing where Netatmo forbids something."""
+    try:
+        yield
+    except ScopeDenied as error:
+        asked = " ".join(("read_station", *dict.fromkeys((*READ_SCOPES, *scopes))))
+        error.remedy = f'This needs {" or ".join(scopes)}: run `netaflux authorize --scope "{asked}"`.'
+        raise
+
+
+def _reaches(page: Sequence[CameraEvent], since: int | None) -> bool:
+    """Whether a page goes back beyond a moment."""
+    times = [event.time for event in page if event.time is not None]
+    return since is not None and bool(times) and times[-1] < since

@@ -34,6 +34,19 @@ def everything_asked(newest: int) -> dict[str, tuple[str, ...]]:
         "devices": ("devices",),
         "devices as JSON": ("devices", "--json"),
         "devices as TOML": ("devices", "--toml"),
+        "measure": ("measure", "Room 2", *some_time),
+        "measure as JSON": (
+            "measure",
+            "House 1/Indoor",
+            "--scale",
+            "30min",
+            "-t",
+            "max_temp",
+            *some_time,
+            "--json",
+        ),
+        "measure of nobody": ("measure", "Rom 2"),
+        "latest of nowhere": ("latest", "Nowhere"),
         "check": ("check",),
         "check as JSON": ("check", "--json"),
     }
@@ -108,6 +121,8 @@ def test_the_outcomes_are_what_was_asked_for(both_ways: BothWays) -> None:
         "sync from the future",
         "sync of nonsense",
         "sync from after until",
+        "measure of nobody",
+        "latest of nowhere",
     }
     assert {code for code in codes.values() if code} == {2}
     assert both_ways.alone["sync"].uploads == 0

@@ -14,8 +14,8 @@ HELP = """Carry the measures of your Netatmo modules to a Fluxtream server of yo
 Start with `netaflux demo`, which needs no account. Then: configure, `netaflux authorize`, `netaflux check`,
 `netaflux run`.
 
-Exit codes: 0 fine, 1 a bug, 2 usage, 65 data refused, 69 no daemon, 75 not all done, 77 authorize first,
-78 configuration.
+Exit codes: 0 fine, 1 a bug, 2 usage, 65 data refused, 69 no daemon or device, 75 not all done or late,
+77 authorize first, 78 configuration.
 """
 
 FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
@@ -32,6 +32,30 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
         {
             "sync": "Bring what is lacking to the destinations, once.",
             "devices": "List the stations and modules that the accounts can see.",
+        },
+    ),
+    "Weather": (
+        "weather",
+        {
+            "latest": "Show what every module has measured last, and which of them are late.",
+            "measure": "Show a module's rows, of any type and at any scale.",
+            "minmax": "Show the extremes of the last 24 hours, or of the day.",
+        },
+    ),
+    "Heating": (
+        "heating",
+        {
+            "homes": "List the homes: their rooms, modules and persons.",
+            "thermostat": "Show and set thermostats, valves and schedules.",
+        },
+    ),
+    "Cameras": (
+        "security",
+        {
+            "cameras": "List the cameras of all homes, or tell a camera's live address.",
+            "events": "Show what the cameras saw, and with --follow what they see.",
+            "picture": "Fetch an event's picture, or a person's face.",
+            "persons": "List the persons that cameras know; mark them home or away.",
         },
     ),
     "Making sure": (

@@ -14,10 +14,19 @@ import structlog
 
 from netaflux.app import App
 from netaflux.commands.authorize import authorize
+from netaflux.commands.cameras import cameras
 from netaflux.commands.check import check
 from netaflux.commands.devices import devices
+from netaflux.commands.events import events
+from netaflux.commands.homes import homes
 from netaflux.commands.import_csv import import_csv
+from netaflux.commands.latest import latest
+from netaflux.commands.measure import measure
+from netaflux.commands.minmax import minmax
+from netaflux.commands.persons import persons
+from netaflux.commands.picture import picture
 from netaflux.commands.sync import sync
+from netaflux.commands.thermostat import thermostat
 from netaflux.commands.verify import verify
 from netaflux.commands.waiting import closed
 from netaflux.commands.words import Json
@@ -34,10 +43,19 @@ Command = Callable[[App, Json], AsyncGenerator[Json, None]]
 
 COMMANDS: Final[dict[str, Command]] = {
     "authorize": authorize,
+    "cameras": cameras,
     "check": check,
     "devices": devices,
+    "events": events,
+    "homes": homes,
     "import-csv": import_csv,
+    "latest": latest,
+    "measure": measure,
+    "minmax": minmax,
+    "persons": persons,
+    "picture": picture,
     "sync": sync,
+    "thermostat": thermostat,
     "verify": verify,
 }
 """What can be asked over the socket, by the name of the command line."""
@@ -50,8 +68,8 @@ async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None
         yield {"event": "failed", "message": f'there is no command "{name}"', "remedy": "", "exit_code": 2}
         return
     try:
-        async with aclosing(_with_waits(app, command(app, asked))) as events:
-            async for event in events:
+        async with aclosing(_with_waits(app, command(app, asked))) as told:
+            async for event in told:
                 yield event
     except Exception as error:
         if not isinstance(error, NetafluxError):

@@ -108,9 +108,12 @@ async def _command(request: web.Request, answers: Answers, owner: int) -> web.St
     await response.prepare(request)
     # closed at once when the other end is gone: a command nobody listens to any more stops
     async with aclosing(answers.command(request.match_info["name"], asked)) as events:
-        async for event in events:
-            await response.write(orjson.dumps(event) + b"\n")
-    await response.write_eof()
+        try:
+            async for event in events:
+                await response.write(orjson.dumps(event) + b"\n")
+            await response.write_eof()
+        except ConnectionResetError:
+            pass  # they may go whenever they like
     return response
 
 

@@ -6,6 +6,7 @@ import socket
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,30 @@ async def test_a_command_answers_line_by_line(path: Path) -> None:
 
     assert [event["number"] for event in events] == [0, 1, 2]
     assert all(event["event"] == "sync" and event["again"] for event in events)
+
+
+async def test_a_command_whose_asker_has_gone_ends_without_a_word(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(name: str, _: Json) -> AsyncGenerator[Json, None]:
+        try:
+            while True:
+                yield {"event": name}
+                await asyncio.sleep(0.01)
+        finally:
+            ended.set()
+
+    daemon = replace(answers(), command=endless)
+    async with serve(path, daemon, mode=0o600, owner=os.getuid(), state="ours"):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"POST /commands/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+        await reader.readuntil(b"sync")
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 5)
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may use commands")

@@ -292,10 +292,12 @@ async def test_a_person_may_name_the_channels(home: Household) -> None:
     path = written(home.folder / "warm.csv", lines_of([(FIRST, 20)], header=header))
 
     wrong = await ran(home, "import-csv", "Netatmo_Basement", path, "--channel", "CO2")
+    unknown = await ran(home, "import-csv", "Netatmo_Basement", path, "--channel", "Sunshine")
     right = await ran(home, "import-csv", "Netatmo_Basement", path, "--channel", "Temp_F")
 
-    assert (wrong.code, right.code) == (2, 0)
+    assert (wrong.code, unknown.code, right.code) == (2, 2, 0)
     assert "Netatmo_Basement has no channel `CO2`" in wrong.err
+    assert "Netatmo_Basement has no channel `Sunshine`" in unknown.err
     assert arrived(home) == {"Temp_F": {FIRST: 68.0}}
 
 

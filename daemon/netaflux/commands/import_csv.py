@@ -83,7 +83,7 @@ def _device(app: App, name: DeviceName) -> Device:
 
 
 async def _plan(app: App, device: Device, request: PlanRequest) -> Json:
-    _check_choice(device, request.channels)
+    _check_choice(app, device, request.channels)
     module, note = await _module(app, device, needed=device.channels is None and not request.channels)
     channels = []
     for file in request.files:
@@ -106,10 +106,11 @@ async def _plan(app: App, device: Device, request: PlanRequest) -> Json:
     }
 
 
-def _check_choice(device: Device, chosen: Sequence[ChannelName]) -> None:
+def _check_choice(app: App, device: Device, chosen: Sequence[ChannelName]) -> None:
     for name in chosen:
-        if device.channels is not None and name not in device.channels:
-            raise UsageError(f"{device.name} has no channel `{name}`{near_or_all(name, device.channels)}")
+        known = [channel.name for channel in app.catalogue] if device.channels is None else device.channels
+        if name not in known:
+            raise UsageError(f"{device.name} has no channel `{name}`{near_or_all(name, known)}")
 
 
 async def _module(app: App, device: Device, *, needed: bool) -> tuple[Module | None, str | None]:

@@ -118,3 +118,29 @@ def test_the_list_tells_what_each_module_is_and_who_mirrors_it(
         assert words in one
     assert two.split()[-2:] == ["nothing", "known"]
     assert "?" in two
+
+
+def test_a_sync_that_is_stopped_says_that_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def stopped(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "carry_out", stopped)
+
+    with pytest.raises(KeyboardInterrupt):
+        data.sync()
+    assert "the next sync goes on from there" in capsys.readouterr().err
+
+
+def test_an_account_without_a_station_is_told(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    def nothing(_place: object, _name: str, _asked: Json, take: Any) -> int:
+        take({"event": "result", "failed": []})
+        return 0
+
+    monkeypatch.setattr(data, "carry_out", nothing)
+
+    assert data.devices() == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "no weather station" in told.err

@@ -4,6 +4,7 @@ import pytest
 
 from netaflux.cli.show import (
     SyncProgress,
+    about,
     ago,
     as_json,
     explain,
@@ -100,12 +101,31 @@ def test_json_keeps_its_letters(capsys: Captured) -> None:
     assert capsys.readouterr().out == '{\n  "name": "Küche"\n}\n'
 
 
-def test_the_progress_of_a_sync_is_for_terminals_only(capsys: Captured) -> None:
+def test_a_table_without_rows_is_nothing(capsys: Captured) -> None:
+    table(("device", "rows"), [])
+
+    assert capsys.readouterr().out == ""
+
+
+def test_a_reason_names_once_what_it_is_about() -> None:
+    named = "Account default is not authorized"
+
+    assert about("account default", named) == named
+    assert about("destination home", "it is away") == "destination home: it is away"
+
+
+def test_without_a_terminal_a_sync_tells_of_each_wait_once_and_of_nothing_else(
+    capsys: Captured, utc: None
+) -> None:
+    goes_on = {**PROGRESS, "waiting_until": None}
+
     with SyncProgress() as progress:
-        progress.take(PROGRESS)
+        for event in (goes_on, PROGRESS, PROGRESS, goes_on, PROGRESS, goes_on):
+            progress.take(event)
 
     told = capsys.readouterr()
-    assert (told.out, told.err) == ("", "")
+    wait = f"netaflux: waiting until 13:28:42 for Netatmo's limits: {printable(BELL)}"
+    assert (told.out, told.err.splitlines()) == ("", [wait, wait])
 
 
 def test_a_progress_is_told_in_figures_as_far_as_they_are_known(utc: None) -> None:
@@ -116,7 +136,7 @@ def test_a_progress_is_told_in_figures_as_far_as_they_are_known(utc: None) -> No
     assert list(far_off) == [
         "25%",
         "1 h 2 min left",
-        f"waiting for Netatmo's limits until 13:28:42: {printable(BELL)}",
+        f"waiting until 13:28:42 for Netatmo's limits: {printable(BELL)}",
         "3 rows",
         "4 calls",
     ]

@@ -53,6 +53,8 @@ TROUBLED: Json = {
                 "calls_left": 2,
                 "rows_per_second": 103.4,
                 "eta_seconds": 3725.0,
+                "waiting_until": NOW + 600,
+                "reason": "User usage reached",
             },
             "thrifty": {"hours": 2, "factor": 1.0},
             "trouble": {"reason": "Netatmo is away", "remedy": ""},
@@ -131,7 +133,8 @@ def test_troubles_are_told_where_they_are(
         " it cannot be reached"
     )
     assert (
-        "default is catching up: 34.6% is there · 2048 rows and 2 calls to go · 103 rows/s · 1 h 2 min left"
+        "default is catching up: 34.6% is there · 2048 rows and 2 calls to go ·"
+        " waiting until 13:38:42 for Netatmo's limits: User usage reached · 1 h 2 min left"
         in told.out.splitlines()
     )
     assert [line for line in told.out.splitlines() if "short of calls" in line] == [

@@ -425,4 +425,12 @@ def test_people_get_a_table_the_flaws_and_a_verdict(
     assert last == verdict
     assert "Netatmo_Porch Temp_C at home: nothing, where Netatmo has 20.1" in said.err
     assert "Netatmo_Porch Temp_C at home: 3, where Netatmo has nothing" in said.err
+    assert f"… and {result['devices'][0]['channels'][0]['missing'] + 1} more" in said.err.splitlines()
+    assert ("before the repair:" in said.err.splitlines()) == repair
     assert ("left: destination other: it is away" in said.err) == bool(result["left"])
+
+
+def test_a_span_without_values_is_not_called_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    command_line._show({"devices": [], "left": [], "complete": True}, repair=False)
+
+    assert capsys.readouterr().out == "There is nothing to compare: Netatmo has no values there.\n"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from netaflux.cli.place import Place, daemon_of
-from netaflux.cli.show import ago, as_json, number, o_clock, printable, say, table, when
+from netaflux.cli.show import about, ago, as_json, number, o_clock, printable, say, table, waiting, when
 from netaflux.commands.words import Json
 from netaflux.core.errors import NobodyAtSocket
 
@@ -91,11 +91,11 @@ def _thrifty(thrifty: Json) -> str:
 
 
 def _catching_up(backfill: Json) -> str:
-    done, left = backfill["done"], backfill["rows_left"]
+    done, left, until = backfill["done"], backfill["rows_left"], backfill.get("waiting_until")
     figures = [
         None if done is None else f"{done:.1%} is there",
         None if left is None else f"{left} rows and {backfill['calls_left']} calls to go",
-        f"{backfill['rows_per_second']:.0f} rows/s",
+        f"{backfill['rows_per_second']:.0f} rows/s" if until is None else waiting(until, backfill["reason"]),
         None if backfill["eta_seconds"] is None else f"{ago(backfill['eta_seconds'])} left",
     ]
     return " · ".join(figure for figure in figures if figure)
@@ -142,6 +142,9 @@ def _show_devices(answer: Json) -> None:
         for device in answer["devices"]
         for at in device["destinations"]
     ]
+    if not rows:
+        print("\nNo device is known yet: Netatmo has not told of its modules.")
+        return
     print()
     headings = (
         "device",
@@ -175,10 +178,10 @@ def _notes(answer: Json) -> Iterator[str]:
         yield f"{missing['device']}: {missing['reason']}"
     for account in answer["accounts"]:
         if account["needs_person"]:
-            yield f"account {account['name']}: {account['suspicion']}"
+            yield about(f"account {account['name']}", account["suspicion"])
             yield f"  → {account['remedy']}"
         elif account["trouble"]:
-            yield f"account {account['name']}: {account['trouble']['reason']}"
+            yield about(f"account {account['name']}", account["trouble"]["reason"])
     yield from _aside(answer["rows_aside"])
 
 

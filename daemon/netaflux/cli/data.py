@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from json import dumps
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import SyncProgress, as_json, explain, number, printable, say, table, when
+from netaflux.cli.show import SyncProgress, about, as_json, explain, number, printable, say, table, when
 from netaflux.commands.words import Json
 
 DEFAULT_PLACE = Place()
@@ -34,7 +36,7 @@ def sync(
     device
         Only this device; may be given several times.
     since
-        A date, a date and time, a span such as 3h or 30d, unix seconds, or setup.
+        A date, a date and time, a span back from now such as 3h or 30d, unix seconds, or setup.
     until
         The same; rows of since ≤ t < until are fetched.
     again
@@ -64,10 +66,20 @@ def sync(
                 case _:
                     results.append(event)
 
-        code = carry_out(place, "sync", asked, take)
+        with _told_of_stopping():
+            code = carry_out(place, "sync", asked, take)
     for result in results:
         _show_sync(result, plans, json=json)
     return code
+
+
+@contextmanager
+def _told_of_stopping() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("netaflux: stopped; what has arrived stays, and the next sync goes on from there")
+        raise
 
 
 def _show_sync(result: Json, plans: list[Json], *, json: bool) -> None:
@@ -89,6 +101,8 @@ def _show_plan(plans: list[Json]) -> None:
         for errand in plan.get("errands", ())
     ]
     table(("device", "module", "from", "until", "why"), rows)
+    if not rows:
+        say("nothing would be fetched")
     for plan in plans:
         if plan.get("reason"):
             say(f"{plan['device']}: {plan['reason']}")
@@ -110,7 +124,7 @@ def _show_result(result: Json) -> None:
     ]
     table(headings, rows, right=("rows",))
     for left in result["left"]:
-        say(f"left: {left['what']}: {left['reason']}")
+        say(f"left: {about(left['what'], left['reason'])}")
         if left["remedy"]:
             say(f"  → {left['remedy']}")
 
@@ -150,13 +164,14 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
     elif toml:
         print(_blocks(modules), end="")
     else:
-        _show_modules(modules)
+        _show_modules(modules, failed=bool(result["failed"]))
     for failed in result["failed"]:
-        explain({"message": f"account {failed['account']}: {failed['reason']}", "remedy": failed["remedy"]})
+        message = about(f"account {failed['account']}", failed["reason"])
+        explain({"message": message, "remedy": failed["remedy"]})
     return code
 
 
-def _show_modules(modules: list[Json]) -> None:
+def _show_modules(modules: list[Json], *, failed: bool) -> None:
     rows = [
         (
             module["titles"][-1] if module["titles"] else module["name"],
@@ -170,6 +185,8 @@ def _show_modules(modules: list[Json]) -> None:
         for module in modules
     ]
     table(("module", "id", "kind", "reachable", "newest row", "mirrored by", "measures"), rows)
+    if not modules and not failed:
+        say("no weather station is in these accounts, nor shared with them")
 
 
 def _blocks(modules: list[Json]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import as_json, explain, printable, say
+from netaflux.cli.show import about, as_json, explain, printable, say
 from netaflux.commands.words import Json, account_named
 from netaflux.config import Loaded
 from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
@@ -63,7 +63,8 @@ def check(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
 
 
 def _show_check(event: Json) -> None:
-    print(f"{'ok    ' if event['ok'] else 'FAILED'}  {printable(event['what'])}: {printable(event['text'])}")
+    told = about(event["what"], event["text"])
+    print(f"{'ok    ' if event['ok'] else 'FAILED'}  {printable(told)}")
     if not event["ok"] and event["remedy"]:
         print(f"        → {printable(event['remedy'])}")
 

@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from netaflux.commands.words import Json
 from netaflux.core.masking import printable as escaped
@@ -52,7 +52,12 @@ def o_clock(time: float) -> str:
 
 def waiting(until: float, reason: str) -> str:
     """Why nothing goes on for a while."""
-    return f"waiting for Netatmo's limits until {o_clock(until)}: {printable(reason)}"
+    return f"waiting until {o_clock(until)} for Netatmo's limits: {printable(reason)}"
+
+
+def about(what: str, reason: str) -> str:
+    """A reason with what it is about, unless it says so itself."""
+    return reason if reason.lower().startswith(what.lower()) else f"{what}: {reason}"
 
 
 def ago(seconds: float | None) -> str:
@@ -74,7 +79,9 @@ def number(value: object) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table on stdout; without a terminal its lines are not cut."""
+    """A table on stdout, if it has rows; without a terminal its lines are not cut."""
+    if not rows:
+        return
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         drawn.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
@@ -88,20 +95,21 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: S
 
 
 class SyncProgress:
-    """The progress bar of `sync` and its like, on a terminal only."""
+    """The progress bar of `sync` and its like; without a terminal it says only what it waits for."""
 
     def __init__(self, doing: str = "syncing") -> None:
         console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=len(doing))),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[told]}"),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=len("0:00:00"))),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task(doing, total=None, told="")
+        self._waits = False
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -112,6 +120,10 @@ class SyncProgress:
 
     def take(self, event: Json) -> None:
         """Move the bar."""
+        waits = event["waiting_until"] is not None
+        if self._progress.disable and waits and not self._waits:
+            say(f"netaflux: {waiting(event['waiting_until'], event['reason'])}")
+        self._waits = waits
         done = event.get("done")
         if done is None and event["modules"]:
             done = event["modules_done"] / event["modules"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import SyncProgress, ago, as_json, explain, number, say, table, when
+from netaflux.cli.show import SyncProgress, about, ago, as_json, explain, number, say, table, when
 from netaflux.commands.words import Json
 
 DEFAULT_PLACE = Place()
@@ -34,7 +34,7 @@ def verify(
     device
         Only this device; may be given several times.
     since
-        A date, a date and time, a span such as 3h or 30d, unix seconds, or setup.
+        A date, a date and time, a span back from now such as 3h or 30d, unix seconds, or setup.
     until
         The same; rows of since ≤ t < until are compared.
     repair
@@ -79,13 +79,24 @@ def _show(result: Json, *, repair: bool) -> None:
         for channel in line["channels"]
     ]
     table(headings, rows, right=(*counts, "gaps"))
-    for flaw in list(_flaws(result))[:SHOWN]:
-        say(flaw)
+    _show_flaws(result, repair=repair)
     for left in result["left"]:
-        say(f"left: {left['what']}: {left['reason']}")
+        say(f"left: {about(left['what'], left['reason'])}")
         if left["remedy"]:
             say(f"  → {left['remedy']}")
     print(_verdict(result, repair=repair))
+
+
+def _show_flaws(result: Json, *, repair: bool) -> None:
+    flaws = list(_flaws(result))[:SHOWN]
+    kinds = ("missing", "different", "unknown")
+    found = sum(channel[kind] for line in result["devices"] for channel in line["channels"] for kind in kinds)
+    if flaws and repair:
+        say("before the repair:")
+    for flaw in flaws:
+        say(flaw)
+    if found > len(flaws):
+        say(f"… and {found - len(flaws)} more")
 
 
 def _gaps(gaps: Json) -> str:
@@ -109,6 +120,8 @@ def _verdict(result: Json, *, repair: bool) -> str:
     there = sum(channel["rows"] for channel in found) + repaired
     mended = f" Repaired: {repaired}." if repaired else ""
     if result["complete"]:
+        if not there:
+            return "There is nothing to compare: Netatmo has no values there."
         return f"Complete: all values that Netatmo has are there ({there}).{mended}"
     if flaws == repaired:
         return f"Not all could be looked at. Values that are there: {there}.{mended}"

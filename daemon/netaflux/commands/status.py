@@ -7,7 +7,7 @@ accounts      name, state, authorized_until, scopes, needs_person, suspicion, re
               thrifty (null while calls suffice; else each module is asked every so many `hours`, and surveys
               are rarer by `factor`),
               backfill (null where no past is lacking; else `rows` and `calls` since the start, all accounts'
-              together, and what `commands/outlook` says)
+              together, what `commands/outlook` says, and `waiting_until` and `reason`: `commands/waiting`)
 app_calls     the same of the app's limits, over all accounts
 devices       device, account, module, title, reachable, channels, begin, newest (row), next_poll,
               last_poll, trouble, and per destination: watermark, lag (seconds behind the newest row),
@@ -23,6 +23,7 @@ from math import isfinite
 from netaflux import __version__
 from netaflux.app import App, Connected
 from netaflux.commands.outlook import Stretch, lacking, outlook, seconds, wanted
+from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
@@ -85,7 +86,12 @@ def _backfill(app: App, connected: Connected) -> Json | None:
     if sum(each.lacking for each in stretches if each.lacking > LOOK_BACK) == 0:
         return None
     learnt = app.record.learnt
-    return {"rows": learnt.rows, "calls": learnt.calls, **outlook(app, stretches, learnt)}
+    return {
+        "rows": learnt.rows,
+        "calls": learnt.calls,
+        **outlook(app, stretches, learnt),
+        **waiting(app, [connected]),
+    }
 
 
 def _rowless(app: App, targets: Sequence[Target]) -> bool:

@@ -50,7 +50,7 @@ SPAN = 'must be a span such as "90s", "10m" or "1h" (s, m, h, d, w)'
 SHORT = 'must be a span of a minute at least and a day at most, such as "10m" or "1h"'
 SINCE = (
     "must be a date (2014-05-18), a date and time (2014-05-18T12:00, with or without an offset), "
-    'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds, or "setup"'
+    'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds of ten digits, or "setup"'
 )
 MODE = 'must be "0600" (only this user) or "0660" (the group may read, too)'
 PLAIN = "plain http would show the secrets to the network; use https, or set allow_plain_http = true"

@@ -114,13 +114,13 @@ def simulate(
     Parameters
     ----------
     days
-        How many days of history the house has.
+        How many days of history the house has; 30 by default.
     netatmo_port
-        0 takes any port that is free.
+        By default any port that is free.
     fluxtream_port
         The same.
     speed
-        How fast the simulator's clock runs; a client with the real clock wants 1.
+        How fast the simulator's clock runs; by default 1, which a client with the real clock wants.
     """
     if not 0 < days <= LONGEST:
         raise UsageError(f"--days takes a number above 0, at most {LONGEST}")

@@ -34,7 +34,7 @@ def span_of(since: str | None, until: str | None, *, module: Module, begin: int,
     if since is not None:
         begin = a_moment("--since", since).resolve(now, module.timezone, module.set_up)
         if begin > now:
-            raise UsageError(f"--since {since} lies in the future")
+            raise UsageError(f"--since {since} lies in the future: it is {iso(begin)}")
     if until is not None:
         end = a_moment("--until", until).resolve(now, module.timezone, module.set_up)
         if since is not None and end <= begin:

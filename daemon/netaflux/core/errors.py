@@ -51,7 +51,7 @@ class NetafluxError(Exception):
 class UsageError(NetafluxError):
     """The command asks for what cannot be."""
 
-    advice = "See `netaflux --help`."
+    advice = "See `netaflux COMMAND --help`."
     exit_code = 2
 
 

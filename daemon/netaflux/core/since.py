@@ -20,7 +20,7 @@ FIRST_YEAR, LAST_YEAR = 1971, 2999
 
 ACCEPTED = (
     "must be a date (2014-05-18), a date and time (2014-05-18T12:00, with or without an offset), "
-    'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds, or "setup"'
+    'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds of ten digits, or "setup"'
 )
 SPANS = 'must be a span such as "90s", "10m" or "1h" (s, m, h, d, w)'
 

@@ -1,7 +1,7 @@
 """`netaflux latest`, `netaflux measure` and `netaflux minmax`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -164,16 +164,16 @@ def measure(
     rows = [row for page in pages for row in page["rows"]]
     if json:
         as_json({**_without_event(told), "rows": rows})
-        return code
-    headings = [
-        f"{name} ({unit})" if unit else name for name, unit in zip(told["types"], told["units"], strict=True)
-    ]
-    table(
-        ("time", *headings),
-        [(_begin(told, time), *_row(told["types"], cells)) for time, *cells in rows],
-        right=headings,
-    )
+    else:
+        _show_rows(told, rows)
     return code
+
+
+def _show_rows(told: Json, rows: list[list[Any]]) -> None:
+    named = zip(told["types"], told["units"], strict=True)
+    headings = [f"{name} ({unit})" if unit else name for name, unit in named]
+    cells = [(_begin(told, time), *_row(told["types"], values)) for time, *values in rows]
+    table(("time", *headings), cells, right=headings)
 
 
 def _begin(told: Json, time: int) -> str:

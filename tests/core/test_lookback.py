@@ -1,6 +1,7 @@
 """What was delivered is asked for again, less and less often, and never for nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -129,3 +130,15 @@ def test_what_is_known_survives_the_disk_and_its_gaps_lie_apart(
             assert not any(gap.begin < time < gap.end for time in news)
 
     assert Looks.from_json(json.loads(json.dumps(looks.to_json()))) == looks
+
+
+def test_a_look_at_an_old_gap_is_none_at_the_two_weeks() -> None:
+    gap = Gap(T - 20 * DAY, T - 8 * DAY, looks=3)
+    looks = Looks(day=T, week=T - 3 * DAY, gaps=(gap,))
+    (window,) = looks.due(T).windows
+
+    after = looks.looked(T, window)
+
+    assert after.gaps == ()
+    assert after.week == T - 3 * DAY
+    assert replace(after, week=T - 7 * DAY).looked(T, Window(T - 14 * DAY, T - 2 * DAY)).week == T

@@ -116,7 +116,7 @@ class Looks:
         """After everything of `asked` was fetched again, as it was due with rows up to `newest`."""
         begin, end = asked.begin, newest if asked.end is None else asked.end - 1
         day = begin <= newest - DAILY_DEPTH and end >= newest
-        week = begin <= newest - WEEKLY_DEPTH
+        week = begin <= newest - WEEKLY_DEPTH and end >= newest - DAILY_DEPTH - 1  # the poll reaches the rest
         gaps = (
             gap.looked(newest) if begin <= gap.begin and gap.end <= end and gap.due(newest) else gap
             for gap in self.gaps

@@ -30,6 +30,8 @@ OVERDUE = 60.0
 """Seconds after which a bell that has not rung means that nothing rings."""
 DATABASE_ANSWERS = 3.0
 """Real seconds that the database may take for one row."""
+DOOR_ANSWERS = 3.0
+"""Seconds that a round waits for destinations that were failing; one that answers later gets the next one."""
 LOOK_AGAIN = 86400.0
 """Seconds until an account is surveyed only because a configured module is missing."""
 LOOK_AGAIN_EMPTY = 3600.0
@@ -80,6 +82,7 @@ class Rounds:
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
         self._failing: dict[AccountName, int] = {}
         self._surveyed: set[AccountName] = set()
+        self._knocking: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let what is on its way arrive."""
@@ -94,7 +97,7 @@ class Rounds:
 
     def _tasks(self) -> Iterator[asyncio.Task[None]]:
         tasks = [task for job in self._jobs.values() for task in (job.task, job.past)]
-        yield from (task for task in (*tasks, *self._waiting.values()) if task is not None)
+        yield from (task for task in (*tasks, self._knocking, *self._waiting.values()) if task is not None)
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:
@@ -125,7 +128,7 @@ class Rounds:
 
     async def _survey(self, name: AccountName, *, max_age: float) -> None:
         account = self._app.accounts[name].account
-        await self._app.open_doors()
+        await self._open_doors()
         try:
             roster = await account.survey(max_age=max_age)
         except NotAuthorized:
@@ -142,6 +145,22 @@ class Rounds:
         self._surveyed.add(name)
         for module in self._cadences[name].surveyed():
             self._ring_now(self._jobs[_key(name, module)])
+
+    async def _open_doors(self) -> None:
+        """Knock at the destinations; at one that is failing in a task of its own, since it may not answer."""
+        if not any(door.failures for door in self._app.doors.values()):
+            await self._app.open_doors()
+            return
+        knocking = self._knocking
+        if knocking is None or knocking.done():
+            knocking = self._knocking = asyncio.create_task(self._app.open_doors(), name="doors")
+        patience = asyncio.create_task(self._clock.sleep(DOOR_ANSWERS), name="patience with doors")
+        try:
+            await asyncio.wait({knocking, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            patience.cancel()
+        if knocking.done():
+            knocking.result()
 
     def _ring_now(self, job: Job) -> None:
         """A survey that others have asked for shows its station's upload already."""

@@ -220,6 +220,16 @@ FRESH = Sign(told=T, newest=T - 600, lacking=False, now=T + 30, asked_for=T - 60
         ("getmeasure tells the same row a second later", replace(FRESH, newest=T + 1), False),
         ("the survey does not tell its newest row", replace(FRESH, told=None), True),
         ("nothing is known of it, but that it has a row", replace(FRESH, newest=None), True),
+        (
+            "its newest row lies before all that is wanted",
+            replace(FRESH, newest=None, told=T - int(2 * DAY), asked_for=T - int(2 * DAY)),
+            False,
+        ),
+        (
+            "its newest row lies before all that is wanted, hourly",
+            replace(FRESH, newest=None, told=T - int(2 * DAY), asked_for=T - int(2 * DAY), since_asked=HOUR),
+            True,
+        ),
         ("it has never had a row", replace(FRESH, newest=None, told=None), False),
         (
             "it has none yet, and an hour is over",

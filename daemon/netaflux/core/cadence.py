@@ -148,7 +148,8 @@ def worth_asking(sign: Sign, *, hours: int = 0) -> bool:
     if hours and sign.since_asked < hours * HOUR - SLACK:
         return False
     if sign.newest is None:
-        return sign.told is not None or sign.since_asked >= HOUR - SLACK
+        # what is told may lie before all that is wanted: asked for once, it is no news
+        return sign.told not in (None, sign.asked_for) or sign.since_asked >= HOUR - SLACK
     news = sign.told is not None and sign.told > sign.newest and sign.told != sign.asked_for
     silent = sign.now - sign.newest
     if silent > MONTH:

@@ -181,7 +181,23 @@ def test_who_wants_many_more_polls_gets_them_evenly(stored: int | None) -> None:
     rhythm = Rhythm(60)
     rhythm.surveyed(stored, age=10, at=1000)
 
-    assert rhythm.next_at() == 1060
+    assert 1050 < rhythm.next_at() <= 1060
+
+
+@pytest.mark.parametrize("interval", [60, 180, 300])
+def test_who_wants_more_polls_gets_no_row_later_than_who_does_not(interval: float) -> None:
+    rhythm = Rhythm(interval)
+    shown = list(polls(rhythm, Station(lags=(20,)), count=2000))
+    plain = list(polls(Rhythm(600), Station(lags=(20,)), count=300))
+
+    assert _freshness(shown) <= _freshness(plain) + 1
+    assert max(after - before for (before, _), (after, _) in itertools.pairwise(shown)) <= 1.1 * interval
+
+
+def _freshness(shown: list[tuple[float, bool]]) -> float:
+    """Seconds from an upload until a survey shows it, in the mean of the later half."""
+    hits = [at for at, news in shown if news][-50:]
+    return sum(at % 605 for at in hits) / len(hits)
 
 
 def test_a_station_that_does_not_tell_of_uploads_is_polled_evenly() -> None:

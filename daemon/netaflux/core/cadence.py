@@ -10,6 +10,7 @@ call is wasted; too late, the rows are old. So each station's rhythm is learnt f
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 
 SHORTEST_BACK_OFF = 30.0
@@ -30,6 +31,8 @@ HITS = 2
 """Uploads in a row that were there at the first look before the next look comes earlier."""
 RETRIES = 3
 RETRY_AFTER = 10.0
+UNEVEN = 0.1
+"""The share of an interval by which one may be longer, rather than that one poll more is made."""
 
 HOUR, DAY, MONTH = 3600.0, 86_400.0, 30 * 86_400.0
 SLACK = 60.0
@@ -78,11 +81,6 @@ class Rhythm:
         """How many uploads on the next poll is; more than one where the person wants fewer polls."""
         return max(1, round(self.interval / self.period))
 
-    @property
-    def _aligned(self) -> bool:
-        """Whether polls follow the uploads: not for who wants them much more often, or tells of none."""
-        return self.stored is not None and self.interval > self.period / 2
-
     def surveyed(self, stored: int | None, age: float, at: float) -> bool:
         """A survey at `at` shows an upload of that age (seconds); whether it is news."""
         self.surveyed_at = at
@@ -113,8 +111,17 @@ class Rhythm:
 
     def next_at(self) -> float:
         """When to survey the station next."""
-        if not self._aligned:
+        if self.stored is None:
             return self.surveyed_at + self.interval
+        due = self._next_due()
+        if self.interval > self.period / 2:
+            return due
+        # who wants many more polls gets them evenly between those that follow the uploads
+        wait = due - self.surveyed_at
+        return self.surveyed_at + wait / max(1, ceil(wait / self.interval - UNEVEN))
+
+    def _next_due(self) -> float:
+        """When the next upload can be had, or is worth another look."""
         if 1 <= self.looks <= RETRIES and self._skipped == 1:
             return self.surveyed_at + RETRY_AFTER
         due = self.due_at
@@ -182,12 +189,13 @@ class Need:
 
     @property
     def _rounds(self) -> float:
-        return HOUR / max(self.interval, 1.0)
+        """Uploads an hour that are followed by a poll."""
+        return HOUR / max(self.interval, PERIOD)
 
     @property
     def probes(self) -> float:
-        """Surveys an hour."""
-        return self._rounds * self.stations * PROBES
+        """Surveys an hour; those between the uploads, too, where the person wants them."""
+        return self.stations * max(self._rounds * PROBES, HOUR / self.interval)
 
     @property
     def calls(self) -> float:

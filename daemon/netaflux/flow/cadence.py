@@ -85,12 +85,19 @@ class Cadence:
     def _save_calls(self) -> None:
         """Fit live polling into what the limits leave; told where it becomes rarer, and where it is over."""
         stations, modules = len(self._stations()), len(tuple(self._modules()))
-        need = Need(stations, modules, max(self._interval, PERIOD))
-        before, self.thrift = self.thrift, thrift(need, self._budget.stretch(need.calls))
+        wished = self._interval
+        need = Need(stations, modules, wished)
+        factor = self._budget.stretch(need.calls)
+        if factor > 1 and wished < PERIOD:
+            # polls between the uploads are the first to go without
+            wished = PERIOD
+            need = Need(stations, modules, wished)
+            factor = self._budget.stretch(need.calls)
+        before, self.thrift = self.thrift, thrift(need, factor)
         hours = self.thrift.hours
         self._budget.declare_live_need(need.thrifty(hours) / self.thrift.stretch if hours else need.calls)
         for rhythm in self._rhythms.values():
-            rhythm.interval = self._interval * self.thrift.stretch
+            rhythm.interval = wished * self.thrift.stretch
         if hours and hours != before.hours:
             self._observer.tell(
                 CadenceStretched(account=self._account.name, hours=hours, factor=self.thrift.stretch)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from netaflux.core.cadence import RETRIES, RETRY_AFTER
-from netaflux.core.errors import UpstreamFault
+from netaflux.core.errors import DestinationDown, UpstreamFault
 from netaflux.core.events import BatchDelivered, CadenceRestored, CadenceStretched, EarlyRowsStopped
 from netaflux.core.measures import HUMIDITY, TEMPERATURE
 from netaflux.flow.cadence import Cadence
@@ -67,8 +67,8 @@ class Life:
         await self.scene.account.poll_early(module)
         if not self.cadence.wants(module):
             return False
-        await self.scene.account.poll(module)
-        self.cadence.asked(module)
+        polled = await self.scene.account.poll(module)
+        self.cadence.asked(module, stopped=polled.stopped)
         return True
 
 
@@ -219,3 +219,50 @@ async def test_those_who_wait_for_a_survey_that_fails_share_the_failure() -> Non
 
     assert [type(result) for result in results] == [UpstreamFault] * 5
     assert surveys == 1
+
+
+async def test_where_a_destination_goes_away_meanwhile_nothing_is_asked_for_again_in_a_moment() -> None:
+    life = await living()
+    life.scene.clock.time += 600
+    life.show(at(3))
+    await life.survey()
+    assert await life.round()
+    life.scene.to[ONE].down = True
+    life.scene.doors[ONE].failed(DestinationDown("it is away"))
+
+    await life.round()
+
+    assert life.cadence.next_at(life.scene.module.id) > life.scene.clock.time + 300
+
+
+async def test_a_module_that_cannot_be_looked_back_at_leaves_the_others_their_turns() -> None:
+    both = [a_module(stored=START), a_module(2, name="Barn", stored=START)]
+    life = Life(Scene(a_device(), a_device("Barn", "AR Home/Barn"), modules=both, page_rows=5000))
+    for module in both:
+        rows = {at(number): {TEMPERATURE: 21.5, HUMIDITY: 57} for number in range(2)}
+        life.scene.source.rows[module.id].update(rows)
+    await life.scene.poll()
+    for module in both:
+        rows = {at(number): {TEMPERATURE: 21.5, HUMIDITY: 57} for number in range(8 * 288)}
+        life.scene.source.rows[module.id].update(rows)
+    life.scene.clock.time = at(8 * 288)
+    await life.scene.poll()
+
+    turns = []
+    for _ in range(12):  # every ten minutes, in the same order, and none of the looks succeeds
+        turns += [module.name for module in both if life.cadence.may_look_back(module.id)]
+        life.scene.clock.time += 605
+
+    assert turns == ["Porch", "Barn"]
+
+
+async def test_a_module_that_vanishes_while_it_is_asked_breaks_no_round() -> None:
+    life = await living()
+    module = life.scene.module.id
+    life.scene.source.modules.clear()
+    await life.survey()
+
+    life.cadence.asked(module)
+
+    assert not life.cadence.wants(module)
+    assert life.cadence.next_at(module) > life.scene.clock.time

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from netaflux.core.cadence import (
     PERIOD,
@@ -55,7 +56,7 @@ class Cadence:
         self._rhythms: defaultdict[ModuleId, Rhythm] = defaultdict(lambda: Rhythm(interval))
         self._asked: defaultdict[ModuleId, _Asked] = defaultdict(_Asked)
         self._survey_seen = float("-inf")
-        self._looked_at = float("-inf")
+        self._looked_at: dict[ModuleId, float] = {}
         self.thrift = Thrift()
         """How live polling makes do with the calls there are."""
 
@@ -115,27 +116,36 @@ class Cadence:
         """The monotonic time of the module's next round."""
         if self._asked[module].retry:
             return self._clock.monotonic() + RETRY_AFTER
-        return self._rhythms[self._module(module).station].next_at()
+        found = self._module(module)
+        # one that has vanished meanwhile may come back
+        return self._clock.monotonic() + self._interval if found is None else self._rhythms[found.station].next_at()
 
     def wants(self, module: ModuleId) -> bool:
         """Whether the module is worth a call now."""
+        if self._module(module) is None:
+            return False
         return self._asked[module].retry or worth_asking(self._sign(module), hours=self.thrift.hours)
 
-    def asked(self, module: ModuleId) -> None:
-        """The module was polled."""
-        asked = self._asked[module]
-        asked.at, asked.told = self._clock.monotonic(), self._module(module).newest
+    def asked(self, module: ModuleId, *, stopped: bool = False) -> None:
+        """The module was polled; or that was `stopped`, for no destination took rows."""
+        asked, found = self._asked[module], self._module(module)
+        if stopped or found is None:
+            asked.retry = False  # what waits for a destination is in no hurry
+            return
+        asked.at, asked.told = self._clock.monotonic(), found.newest
         behind = still_behind(self._sign(module))
         asked.retry = behind and asked.retries > 0 and not self.thrift.hours
         asked.retries = RETRIES if not behind else max(0, asked.retries - 1)
 
-    def _module(self, module: ModuleId) -> Module:
-        return self._account.targets(module)[0].module
+    def _module(self, module: ModuleId) -> Module | None:
+        """The module as the newest survey shows it, if it does: a round may outlast a survey."""
+        targets = self._account.targets(module)
+        return targets[0].module if targets else None
 
     def _sign(self, module: ModuleId) -> Sign:
-        asked = self._asked[module]
+        asked, found = self._asked[module], self._module(module)
         return Sign(
-            told=self._module(module).newest,
+            told=None if found is None else found.newest,
             newest=self._account.newest(module),
             lacking=self._account.lacks(module),
             now=self._account.server_time,
@@ -145,9 +155,12 @@ class Cadence:
 
     def may_look_back(self, module: ModuleId) -> bool:
         """Whether a look further back, which takes calls of its own, is due and may be taken now."""
-        now = self._clock.monotonic()
-        apart = min(LOOKS_APART, WEEK / 2 / max(1, len(tuple(self._modules()))))
-        if now - self._looked_at < apart or not self._account.looks_due(module):
+        now, modules = self._clock.monotonic(), max(1, len(tuple(self._modules())))
+        apart = min(LOOKS_APART, WEEK / 2 / modules)
+        if now - max(self._looked_at.values(), default=-inf) < apart:
             return False
-        self._looked_at = now
+        # one whose looks do not succeed waits until all others could have had their turn
+        if now - self._looked_at.get(module, -inf) < apart * modules or not self._account.looks_due(module):
+            return False
+        self._looked_at[module] = now
         return True

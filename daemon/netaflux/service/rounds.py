@@ -121,8 +121,7 @@ class Rounds:
         await account.poll_early(module)
         if cadence.wants(module):
             polled = await account.poll(module)
-            if not polled.stopped:
-                cadence.asked(module)
+            cadence.asked(module, stopped=polled.stopped)
         self._look_into_the_past(self._jobs[_key(name, module)], module)
         return cadence.next_at(module)
 

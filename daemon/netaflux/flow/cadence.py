@@ -117,8 +117,9 @@ class Cadence:
         if self._asked[module].retry:
             return self._clock.monotonic() + RETRY_AFTER
         found = self._module(module)
-        # one that has vanished meanwhile may come back
-        return self._clock.monotonic() + self._interval if found is None else self._rhythms[found.station].next_at()
+        if found is None:  # it has vanished meanwhile, and may come back
+            return self._clock.monotonic() + self._interval
+        return self._rhythms[found.station].next_at()
 
     def wants(self, module: ModuleId) -> bool:
         """Whether the module is worth a call now."""

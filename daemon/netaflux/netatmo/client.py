@@ -93,6 +93,8 @@ class NetatmoClient:
         self._keeper = keeper
         self._gate = gate
         self._crowd = Crowd()
+        self._failing: set[str] = set()
+        """Endpoints whose last call has failed for all patience: the next is made once, to see."""
         self._clock = clock
         self.observer = observer
 
@@ -153,14 +155,20 @@ class NetatmoClient:
 
         attempts = AsyncRetrying(
             sleep=self._clock.sleep,
-            stop=stop_after_attempt(1 if call.write else ATTEMPTS),
+            stop=stop_after_attempt(1 if call.write or call.endpoint in self._failing else ATTEMPTS),
             # without a token nothing was sent, and the keeper knows best when to try again
             retry=retry_if_exception(lambda error: bool(call.access) and _passes(error)),
             wait=_pause,
             before_sleep=tell,
             reraise=True,
         )
-        return await attempts(self._attempt, call)
+        try:
+            envelope = await attempts(self._attempt, call)
+        except (Busy, Unreachable, UpstreamFault):
+            self._failing.add(call.endpoint)
+            raise
+        self._failing.discard(call.endpoint)
+        return envelope
 
     async def _attempt(self, call: _Call) -> Envelope:
         probe = _Call(PROBE, {}, call.lane, write=False)

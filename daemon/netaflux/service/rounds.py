@@ -32,6 +32,8 @@ DATABASE_ANSWERS = 3.0
 """Real seconds that the database may take for one row."""
 DOOR_ANSWERS = 3.0
 """Seconds that a round waits for destinations that were failing; one that answers later gets the next one."""
+LONGEST_PAST_BACK_OFF = 3600.0
+"""Seconds until work on the past is tried again at the latest."""
 LOOK_AGAIN = 86400.0
 """Seconds until an account is surveyed only because a configured module is missing."""
 LOOK_AGAIN_EMPTY = 3600.0
@@ -55,8 +57,10 @@ class Job:
     task: asyncio.Task[None] | None = None
     past: asyncio.Task[None] | None = None
     """The module's work on its past."""
-    past_failed: bool = False
-    """Whether that failed last time, and was told."""
+    past_failures: int = 0
+    """How often that failed in a row."""
+    past_at: float = float("-inf")
+    """The monotonic time before which it is not tried again."""
 
 
 class Rounds:
@@ -115,7 +119,9 @@ class Rounds:
     async def _module_round(self, name: AccountName, module: ModuleId) -> float:
         """Poll one module, if it has news; those of an account share the survey of this round."""
         account, cadence = self._app.accounts[name].account, self._cadences[name]
-        await self._survey(name, max_age=cadence.survey_age(module))
+        # one that has vanished is looked for in the surveys that others need anyway
+        max_age = cadence.survey_age(module) if account.targets(module) else self._interval
+        await self._survey(name, max_age=max_age)
         if not account.targets(module):
             return self._clock.monotonic() + self._interval
         await account.poll_early(module)
@@ -173,7 +179,7 @@ class Rounds:
             self._app.hub.tell(AccountFailed(account=name, reason=error.message, remedy=error.remedy))
 
     def _look_into_the_past(self, job: Job, module: ModuleId) -> None:
-        if job.past is None or job.past.done():
+        if (job.past is None or job.past.done()) and self._clock.monotonic() >= job.past_at:
             job.past = asyncio.create_task(self._catch_up(job, module), name=f"past of {job.key}")
 
     async def _catch_up(self, job: Job, module: ModuleId) -> None:
@@ -182,13 +188,20 @@ class Rounds:
             await self._app.accounts[job.account].account.catch_up(
                 module, lately=not cadence.thrift.hours, look_back=cadence.may_look_back(module)
             )
-            job.past_failed = False
+            job.past_failures = 0
         except NetafluxError as error:
-            if not job.past_failed:
+            if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
-            job.past_failed = True
+            self._past_failed(job)
         except Exception:
             log.exception("past.crashed", module=module)
+            self._past_failed(job)
+
+    def _past_failed(self, job: Job) -> None:
+        """The past can wait, and what Netatmo refuses for ever is not to be asked for in every round."""
+        job.past_failures += 1
+        wait = min(LONGEST_PAST_BACK_OFF, 8 * backed_off(job.past_failures))
+        job.past_at = self._clock.monotonic() + wait
 
     # how they are run
 
@@ -288,6 +301,7 @@ class Rounds:
     def ring_all(self) -> None:
         """Ring every bell now."""
         for job in self._jobs.values():
+            job.past_at = self._clock.monotonic()
             self._ring_at(job, self._clock.monotonic())
 
     def caught_up(self) -> bool:

@@ -163,7 +163,7 @@ class NetatmoClient:
             reraise=True,
         )
         try:
-            envelope = await attempts(self._attempt, call)
+            envelope: Envelope = await attempts(self._attempt, call)
         except (Busy, Unreachable, UpstreamFault):
             self._failing.add(call.endpoint)
             raise

@@ -150,7 +150,8 @@ async def test_data_that_begin_years_after_the_setup_cost_no_call_more(tmp_path:
 async def test_both_shapes_of_answers_bring_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for, some answers come by time and not in segments."""
     monkeypatch.setattr(
-        "netaflux.simulator.measures._segments", lambda cells: {str(time): values for time, values in cells}
+        "netaflux.simulator.measures._segments",
+        lambda cells, _gap: {str(time): values for time, values in cells},
     )
     async with household(World.of(house_of(module_of(1500, NOW)), netatmo=roomy()), tmp_path) as home:
         home.mirror_all()

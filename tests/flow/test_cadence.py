@@ -7,7 +7,13 @@ import pytest
 
 from netaflux.core.cadence import RETRIES, RETRY_AFTER
 from netaflux.core.errors import DestinationDown, UpstreamFault
-from netaflux.core.events import BatchDelivered, CadenceRestored, CadenceStretched, EarlyRowsStopped
+from netaflux.core.events import (
+    BatchDelivered,
+    CadenceRestored,
+    CadenceStretched,
+    EarlyRowsStopped,
+    RowsArrivedLate,
+)
 from netaflux.core.measures import HUMIDITY, TEMPERATURE
 from netaflux.flow.cadence import Cadence
 from tests.fakes import a_module
@@ -266,3 +272,44 @@ async def test_a_module_that_vanishes_while_it_is_asked_breaks_no_round() -> Non
 
     assert not life.cadence.wants(module)
     assert life.cadence.next_at(module) > life.scene.clock.time
+
+
+async def test_an_early_row_covers_nothing_that_getmeasure_may_still_give() -> None:
+    life = await living()
+    module = life.scene.module.id
+    for number in range(2, 8, 2):
+        await life.upload(number, number + 1)
+        await life.round()
+    for number in range(8, 40, 2):  # surveys show rows, and for hours getmeasure has none of them
+        life.scene.clock.time = at(number + 1) + 30
+        life.show(at(number + 1))
+        await life.survey()
+        await life.round()
+        await life.scene.account.catch_up(module)
+    assert life.scene.rows() == [*range(8), *range(9, 40, 2)]
+    life.scene.measure(*range(8, 40))
+
+    await life.upload(40, 41)
+    await life.round()
+
+    assert life.scene.rows() == [*range(42)]
+    assert not life.scene.told(RowsArrivedLate)
+
+
+async def test_a_module_that_ends_with_an_early_row_is_left_alone_after_a_day() -> None:
+    life = await living()
+    module = life.scene.module.id
+    for number in range(2, 8, 2):
+        await life.upload(number, number + 1)
+        await life.round()
+    life.scene.clock.time = at(9) + 30
+    life.show(at(9))
+    await life.survey()
+    await life.round()
+    life.scene.clock.time += 90_000
+    await life.survey()
+    await life.round()
+
+    await life.scene.account.catch_up(module)
+
+    assert not life.scene.account.lacks(module)

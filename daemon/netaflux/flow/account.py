@@ -34,6 +34,8 @@ CLOCKS_DIFFER = (
     "our clock and Netatmo's differ by more than a day, so its `since` cannot be resolved; "
     "set the clock, or configure a date"
 )
+CONFIRMED_WITHIN = 86400
+"""Seconds within which getmeasure has to give what a survey has shown, or never will."""
 FUTURE_ALLOWED = 600
 """Seconds that a stamp may be ahead of Netatmo's own clock and still be believed."""
 
@@ -79,7 +81,9 @@ class Account:
         self._catalogue = catalogue
         self._clock = clock
         self._observer = observer
-        self._carrier = Carrier(source=self._source, courier=courier, observer=observer)
+        self._carrier = Carrier(
+            source=self._source, courier=courier, observer=observer, newest=self._newest_given
+        )
         self._surveying = asyncio.Lock()
         self._surveys = 0
         self._failure: NetafluxError | None = None
@@ -188,6 +192,12 @@ class Account:
         """The time of the newest row ever seen of a module."""
         return self._coverage.newest(module)
 
+    def _newest_given(self, module: ModuleId) -> int | None:
+        """The same, less the early rows that getmeasure does not have yet; after a day they count."""
+        given = self._source.given(module)
+        waited = given is not None and self.server_time - given > CONFIRMED_WITHIN
+        return self._coverage.newest(module) if given is None or waited else given
+
     def lacks(self, module: ModuleId) -> bool:
         """Whether a destination lacks rows that the module's next poll would bring, its newest ones aside."""
         newest = self._coverage.newest(module)
@@ -241,7 +251,9 @@ class Account:
         known = self._known(module, targets)
         if not look_back:
             known = replace(known, due=Due())
-        carried = await self._run(module, targets, errands_past(known, lately=lately))
+        # what lies between an early row and those before it may be on its way: no silence to be believed
+        past = replace(known, newest=self._newest_given(module))
+        carried = await self._run(module, targets, errands_past(past, lately=lately))
         if not carried.stopped:
             await self._looked(known, targets, known.due.windows)
         return carried

@@ -16,6 +16,10 @@ class ComparedSource:
         self._source = source
         self._observer = observer
         self._shown: defaultdict[ModuleId, Shown] = defaultdict(Shown)
+        self._given: dict[ModuleId, int] = {}
+        """The newest row in a page."""
+        self._early: dict[ModuleId, int] = {}
+        """The newest row that was taken from a survey."""
 
     async def survey(self) -> Survey:
         """The account's modules, as they are now."""
@@ -30,11 +34,20 @@ class ComparedSource:
         page = await self._source.page(module, measures, window, lane)
         if mistake := self._shown[module.id].compare(page):
             self._observer.tell(EarlyRowsStopped(module=module.id, reason=mistake))
+        if page.last is not None:
+            self._given[module.id] = max(self._given.get(module.id, 0), page.last)
         return page
+
+    def given(self, module: ModuleId) -> int | None:
+        """The newest row in a page, while a survey has shown a newer one: silence behind it means nothing."""
+        given, early = self._given.get(module), self._early.get(module)
+        return given if given is not None and early is not None and given < early else None
 
     def early_page(self, module: Module, measures: tuple[Measure, ...]) -> Page | None:
         """The module's newest row as the survey shows it, as a page, where that can be believed."""
         if module.newest is None or not self._shown[module.id].believed:
             return None
         row = early_row(module.newest, module.dashboard, measures)
+        if row:
+            self._early[module.id] = row.time
         return row and Page(measures, Window(row.time, row.time + 1), (row,), raw_rows=1)

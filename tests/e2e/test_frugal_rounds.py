@@ -73,13 +73,15 @@ def test_a_past_that_cannot_be_had_is_tried_hourly(tmp_path: Path) -> None:
     living(tmp_path, scenario, modules=1)
 
 
-def test_while_all_calls_fail_hardly_more_are_made_than_in_good_times(tmp_path: Path) -> None:
+def test_while_all_calls_for_rows_fail_they_are_few_and_newest_rows_come_all_the_same(tmp_path: Path) -> None:
     async def scenario(clock: VirtualClock, seen: Watched, app: App) -> None:
         seen.home.served.netatmo.faults.add(Fault.ERROR_500, "/api/getmeasure")
         begin = clock.now()
         await clock.sleep(4 * HOUR)
 
-        assert busiest_hour(seen.calls(begin + HOUR)) <= 90
+        assert busiest_hour(seen.calls(begin + HOUR)) <= 110
         assert busiest_hour(seen.calls(begin)) <= 160
+        # the newest rows come from the surveys, as soon as ever
+        assert max(seen.waits(begin + HOUR, clock.now() - 1300, newest=True)) <= 47
 
     living(tmp_path, scenario, modules=12)

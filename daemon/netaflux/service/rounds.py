@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 
 from netaflux.app import App
-from netaflux.core.cadence import backed_off
+from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
 from netaflux.core.errors import NetafluxError, NotAuthorized
 from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
 from netaflux.core.model import AccountName, ModuleId
@@ -244,7 +244,12 @@ class Rounds:
         whole = isinstance(error, NotAuthorized) or job.account in self._failing
         if job.failures == 1 and job.module is not None and not whole:
             self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
-        return self._clock.monotonic() + min(self._interval, backed_off(job.failures))
+        now = self._clock.monotonic()
+        when = now + min(self._interval, backed_off(job.failures))
+        if job.module is None or whole:
+            return when
+        # the station's next upload comes sooner, perhaps: its survey may show an early row
+        return min(when, max(self._cadences[job.account].next_at(job.module), now + SHORTEST_BACK_OFF))
 
     def _wait_for_authorization(self, name: AccountName) -> None:
         if name not in self._waiting or self._waiting[name].done():

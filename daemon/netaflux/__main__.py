@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     # a page makes thousands of short-lived tuples and no cycle: to look for some as often as Python does by
     # default costs a quarter of a backfill
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(100_000, 20, 50)
     sys.exit(_main())
 
 

@@ -9,7 +9,6 @@ A channel is a function of measures and of other channels, so that what several 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -23,9 +22,6 @@ from netaflux.core.near import did_you_mean
 
 _NAME = re.compile(r"[0-9A-Za-z_]+")
 """What Fluxtream takes as a name, less the dot, which it takes but cannot show."""
-
-_REMEMBERED = 8192
-"""Results kept of a costly formula: stations measure in coarse steps, so the same pairs come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,7 +78,7 @@ _DEW_C = Channel(
     formula=f"237.3 * ({_DEW}) / (1 - {_DEW})",
     source="University of Arizona (AZMET), by way of Joe Ellsworth, 2010",
     inputs=(m.HUMIDITY, m.TEMPERATURE),
-    compute=lru_cache(_REMEMBERED)(psychrometrics.dew_point),
+    compute=psychrometrics.dew_point,
 )
 _H2O_PPM = Channel(
     name=ChannelName("H2O_ppm"),
@@ -90,7 +86,7 @@ _H2O_PPM = Channel(
     formula="10 ** (8.1332 - 1762.39 / (Dew_C + 235.66)) / 760 * 1000000",
     source="Joe Ellsworth, 2010",
     inputs=(_DEW_C,),
-    compute=lru_cache(_REMEMBERED)(psychrometrics.water_ppm),
+    compute=psychrometrics.water_ppm,
 )
 _H2O_GM3 = Channel(
     name=ChannelName("H2O_gm3"),

@@ -9,84 +9,102 @@ case, nothing missing and everything wanted, is told by a few quick looks, and t
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, compress
 from math import isfinite
-from operator import attrgetter
 
 from netaflux.core.channels import Channel
-from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row, rows_of
+from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row, Rows
 from netaflux.core.spans import FOREVER, Spans
 
 _Column = Sequence[Number | None]
+_Values = tuple[Number | None, ...]
 
-_VALUES = attrgetter("values")
 _LARGEST = sys.float_info.max
 REMEMBERED = 4096
-"""Values of each formula: more than a week of one place has, in a megabyte."""
+"""Answers of each blend: more than a week of one place has, in a megabyte."""
+_DEVICES = 64
+"""Lists of channels whose blends are remembered."""
 
 
-def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[Channel]) -> list[Row]:
+def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[Channel]) -> Rows:
     """Rows that hold a value, or None, for each channel instead of for each measure.
 
     A channel has a gap where a measure that it needs is missing (from the row or from the page) or is not
     finite, and where its formula has no finite answer. Nothing enters a row that is not of that row.
     """
-    if not rows:
-        return []
-    times, cells = zip(*rows, strict=True)
-    columns = _measured(measures, cells, channels)
-    for step in dict.fromkeys(step for channel in channels for step in channel.steps):
-        columns[step] = _computed(step.compute, [columns[source] for source in step.inputs])
-    values = zip(*(columns[channel] for channel in channels), strict=True)
-    return rows_of(times, values if channels else [()] * len(times))
+    rows = Rows.of(rows)
+    if not rows or not channels:
+        return Rows(rows.times, [()] * len(rows))
+    held = dict(zip(measures, zip(*rows.values, strict=True), strict=True))
+    gaps = (None,) * len(rows)
+    blended = [
+        (blend, blend.answers([held.get(measure, gaps) for measure in blend.measures]))
+        for blend in _blends(tuple(channels))
+    ]
+    if len(blended) == 1:
+        return Rows(rows.times, blended[0][1])
+    columns: dict[Channel, _Column] = {}
+    for blend, answers in blended:
+        columns |= zip(blend.channels, zip(*answers, strict=True), strict=True)
+    return Rows(rows.times, list(zip(*(columns[channel] for channel in channels), strict=True)))
 
 
-def _measured(
-    measures: Sequence[Measure], cells: Sequence[tuple[Number | None, ...]], channels: Sequence[Channel]
-) -> dict[Measure | Channel, _Column]:
-    """The columns of the measures that the channels need."""
-    held = dict(zip(measures, zip(*cells, strict=True), strict=True))
-    gaps = (None,) * len(cells)
-    needed = dict.fromkeys(measure for channel in channels for measure in channel.measures)
-    return {measure: _finite(held[measure]) if measure in held else gaps for measure in needed}
+@dataclass(frozen=True, slots=True)
+class _Blend:
+    """Channels that have measures in common, and are therefore computed together."""
+
+    channels: tuple[Channel, ...]
+    measures: tuple[Measure, ...]
+    answer: Callable[..., _Values]
+    """From a row's measures to its channels. It looks up what it was asked lately, for the same air comes
+    again and again; 57 and 57.0 are asked for apart, since what becomes of them may differ in type."""
+
+    def answers(self, inputs: Sequence[_Column]) -> list[_Values]:
+        """The channels of all rows."""
+        return list(map(self.answer, *inputs))
 
 
-def _computed(compute: Callable[..., Number | None] | None, inputs: Sequence[_Column]) -> _Column:
-    if compute is None:
-        return inputs[0]
-    try:
-        return _finite(list(map(_remembering(compute), *inputs)))
-    except (ArithmeticError, TypeError, ValueError):  # a gap among the inputs, or one to come: cell by cell
-        return _finite([_cell(compute, cell) for cell in zip(*inputs, strict=True)])
+@lru_cache(_DEVICES)
+def _blends(channels: tuple[Channel, ...]) -> tuple[_Blend, ...]:
+    groups: list[tuple[Channel, ...]] = []
+    for channel in channels:
+        kin = [group for group in groups if _needs(group) & set(channel.measures)]
+        groups = [group for group in groups if group not in kin]
+        groups.append((*chain.from_iterable(kin), channel))
+    return tuple(_blend(tuple(channel for channel in channels if channel in group)) for group in groups)
 
 
-@cache
-def _remembering(compute: Callable[..., Number | None]) -> Callable[..., Number | None]:
-    """The same computation, which looks up what it was asked lately: the same air comes again and again.
-
-    57 and 57.0 are asked for apart, since what becomes of them may differ in type.
-    """
-    return lru_cache(REMEMBERED, typed=True)(compute)
+def _needs(channels: Sequence[Channel]) -> set[Measure]:
+    return {measure for channel in channels for measure in channel.measures}
 
 
-def _cell(compute: Callable[..., Number | None], cell: tuple[Number | None, ...]) -> Number | None:
-    if None in cell:
+def _blend(channels: tuple[Channel, ...]) -> _Blend:
+    measures = tuple(dict.fromkeys(measure for channel in channels for measure in channel.measures))
+    steps = tuple(dict.fromkeys(step for channel in channels for step in channel.steps))
+
+    @lru_cache(REMEMBERED, typed=True)
+    def answer(*cells: Number | None) -> _Values:
+        known: dict[Measure | Channel, Number | None] = dict(zip(measures, map(_finite, cells), strict=True))
+        for step in steps:
+            known[step] = _computed(step.compute, [known[source] for source in step.inputs])
+        return tuple(known[channel] for channel in channels)
+
+    return _Blend(channels, measures, answer)
+
+
+def _computed(compute: Callable[..., Number | None] | None, inputs: Sequence[Number | None]) -> Number | None:
+    if None in inputs:
         return None
     try:
-        return compute(*cell)
+        return inputs[0] if compute is None else _finite(compute(*inputs))
     except (ArithmeticError, ValueError):
         return None
 
 
-def _finite(column: _Column) -> _Column:
-    """The column with a gap wherever a number is not finite."""
-    try:
-        if isfinite(sum(column)):  # type: ignore[arg-type]  # a None raises TypeError, which is what is asked
-            return column
-    except (OverflowError, TypeError):
-        pass
-    return [value if value is not None and -_LARGEST <= value <= _LARGEST else None for value in column]
+def _finite(value: Number | None) -> Number | None:
+    return value if value is not None and -_LARGEST <= value <= _LARGEST else None
 
 
 def batches(
@@ -100,27 +118,26 @@ def batches(
     """
     if not rows or not channels:
         return
+    rows = Rows.of(rows)
     names = tuple(channel.name for channel in channels)
     spans = [wanted.get(name, Spans()) for name in names]
-    if _all_wanted(spans, rows) and None not in chain.from_iterable(map(_VALUES, rows)):
+    if _all_wanted(spans, rows.times) and None not in chain.from_iterable(rows.values):
         yield Batch(device, names, rows)
     else:
         for key, members in _grouped(spans, rows).items():
             yield Batch(device, tuple(compress(names, key)), members)
 
 
-def _all_wanted(spans: Sequence[Spans], rows: Sequence[Row]) -> bool:
-    around = [one.around(rows[0].time) for one in spans]
-    return all(span is not None and rows[-1].time <= span[1] for span in around)
+def _all_wanted(spans: Sequence[Spans], times: Sequence[int]) -> bool:
+    around = [one.around(times[0]) for one in spans]
+    return all(span is not None and times[-1] <= span[1] for span in around)
 
 
-def _grouped(spans: Sequence[Spans], rows: Sequence[Row]) -> dict[tuple[bool, ...], list[Row]]:
+def _grouped(spans: Sequence[Spans], rows: Rows) -> dict[tuple[bool, ...], list[Row]]:
     """The rows by which of their cells are sent, cut down to those; groups in order of their first rows."""
-    times = [row.time for row in rows]
-    columns = zip(*(row.values for row in rows), strict=True)
     sendable = [
-        [here and value is not None for here, value in zip(_inside(times, one), column, strict=True)]
-        for one, column in zip(spans, columns, strict=True)
+        [here and value is not None for here, value in zip(_inside(rows.times, one), column, strict=True)]
+        for one, column in zip(spans, zip(*rows.values, strict=True), strict=True)
     ]
     groups: dict[tuple[bool, ...], list[Row]] = {}
     for row, key in zip(rows, zip(*sendable, strict=True), strict=True):

@@ -9,14 +9,12 @@ coverage can grow by it.
 
 from collections.abc import Sequence
 from math import ceil
-from operator import attrgetter, sub
+from operator import sub
 
 from netaflux.core.lookback import PAGE_SPAN
-from netaflux.core.model import Page, Window
+from netaflux.core.model import Page, Rows, Window
 from netaflux.core.plan import following
 from netaflux.core.spans import FOREVER, Spans
-
-_TIME = attrgetter("time")
 
 
 class Course:
@@ -170,7 +168,7 @@ class Course:
             self._page_rows = max(self._page_rows, len(page.rows))
         if len(page.rows) < max(3, self._page_rows // 4):
             return
-        times = list(map(_TIME, page.rows))
+        times = Rows.of(page.rows).times
         step = _even(times)
         if self._step is not None and abs(step - self._step) < self._step / 100:
             self._step = (self._step + step) / 2

@@ -5,18 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isfinite
-from operator import itemgetter, lt
-from typing import TypeGuard
+from operator import lt
+from typing import TypeGuard, cast
 
 from netaflux.core.errors import UpstreamFault
-from netaflux.core.model import Measure, Number, Page, Row, Window, rows_of
+from netaflux.core.model import Measure, Number, Page, Rows, Window
 from netaflux.netatmo.errors import Envelope
 from netaflux.netatmo.wire import number, server_time, whole
 
 AHEAD = 600
 """Seconds that a row may be ahead of Netatmo's clock; beyond that its time cannot be."""
 
-_time = itemgetter(0)
+_LISTS = frozenset({list})
 _CELLS = frozenset({int, float, type(None)})
 _LONGEST_TIME = 12
 """Digits of a time in seconds; more are none."""
@@ -56,13 +56,13 @@ def page_of(
     inside = possible if window.end is None else _between(possible, window.begin, window.end)
     raw_rows = len(sent.times) + sent.lost
     aside = (raw_rows - len(readable)) + (len(rows) - len(possible))
-    return Page(tuple(measures), window, tuple(inside), raw_rows, aside)
+    return Page(tuple(measures), window, inside, raw_rows, aside)
 
 
-def _between(rows: Sequence[Row], begin: int, end: int) -> Sequence[Row]:
+def _between(rows: Rows, begin: int, end: int) -> Rows:
     """Of rows in order those of begin ≤ time < end."""
-    first, beyond = (bisect_left(rows, time, key=_time) for time in (begin, end))
-    return rows[first:beyond]
+    first, beyond = bisect_left(rows.times, begin), bisect_left(rows.times, end)
+    return rows if beyond - first == len(rows) else rows[first:beyond]
 
 
 @dataclass(slots=True)
@@ -131,37 +131,39 @@ def _odd_segment(
         sent.lost += len(cells[1:])
 
 
-def _readable(sent: _Sent, width: int) -> list[Row]:
+def _readable(sent: _Sent, width: int) -> Rows:
     """A row for all cells that can be read; what lies beyond the measures asked for is nobody's."""
     if _plain(sent.cells, width):
-        return rows_of(sent.times, map(tuple, sent.cells))
-    return [
-        Row(time, tuple(number(cells[at]) if at < len(cells) else None for at in range(width)))
-        for time, cells in zip(sent.times, sent.cells, strict=True)
-        if isinstance(cells, list)
+        return Rows(sent.times, list(map(tuple, sent.cells)))
+    lists = [
+        (time, cells) for time, cells in zip(sent.times, sent.cells, strict=True) if isinstance(cells, list)
     ]
+    return Rows(
+        [time for time, _ in lists],
+        [tuple(number(cells[at]) if at < len(cells) else None for at in range(width)) for _, cells in lists],
+    )
 
 
 def _plain(rows: Sequence[object], width: int) -> TypeGuard[Sequence[list[Number | None]]]:
     """Whether all cells are what they should be, as nearly always: at the speed of C for 1024 rows."""
-    lists = [cells for cells in rows if type(cells) is list]
+    if not _LISTS.issuperset(map(type, rows)):
+        return False
+    lists = cast("Sequence[list[Number | None]]", rows)
     return (
-        len(lists) == len(rows)
-        and {width}.issuperset(map(len, lists))
+        {width}.issuperset(map(len, lists))
         and _CELLS.issuperset(map(type, chain.from_iterable(lists)))
         # one that is not finite would show in the sum
         and isfinite(sum(filter(None, chain.from_iterable(lists))))
     )
 
 
-def _in_order(rows: Sequence[Row]) -> Sequence[Row]:
+def _in_order(rows: Rows) -> Rows:
     """By time; of two rows of one time each value is that of the later one that has it."""
-    times = [time for time, _ in rows]
-    if all(map(lt, times, times[1:])):
+    if all(map(lt, rows.times, rows.times[1:])):
         return rows
-    merged: dict[int, Row] = {}
-    for row in rows:
-        before = merged.get(row.time, row)
-        values = (old if new is None else new for old, new in zip(before.values, row.values, strict=True))
-        merged[row.time] = Row(row.time, tuple(values))
-    return [merged[time] for time in sorted(merged)]
+    merged: dict[int, tuple[Number | None, ...]] = {}
+    for time, values in rows:
+        before = merged.get(time, values)
+        merged[time] = tuple(old if new is None else new for old, new in zip(before, values, strict=True))
+    times = sorted(merged)
+    return Rows(times, [merged[time] for time in times])

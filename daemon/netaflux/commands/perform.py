@@ -8,26 +8,12 @@ While calls wait for a budget that is closed, the event `waiting` says so, once 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from importlib import import_module
 from typing import Final
 
 import structlog
 
 from netaflux.app import App
-from netaflux.commands.authorize import authorize
-from netaflux.commands.cameras import cameras
-from netaflux.commands.check import check
-from netaflux.commands.devices import devices
-from netaflux.commands.events import events
-from netaflux.commands.homes import homes
-from netaflux.commands.import_csv import import_csv
-from netaflux.commands.latest import latest
-from netaflux.commands.measure import measure
-from netaflux.commands.minmax import minmax
-from netaflux.commands.persons import persons
-from netaflux.commands.picture import picture
-from netaflux.commands.sync import sync
-from netaflux.commands.thermostat import thermostat
-from netaflux.commands.verify import verify
 from netaflux.commands.waiting import closed
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError
@@ -41,35 +27,41 @@ A_MOMENT: Final = 1.0
 BUG: Final = "Please report it with what the log says; the daemon goes on."
 Command = Callable[[App, Json], AsyncGenerator[Json, None]]
 
-COMMANDS: Final[dict[str, Command]] = {
-    "authorize": authorize,
-    "cameras": cameras,
-    "check": check,
-    "devices": devices,
-    "events": events,
-    "homes": homes,
-    "import-csv": import_csv,
-    "latest": latest,
-    "measure": measure,
-    "minmax": minmax,
-    "persons": persons,
-    "picture": picture,
-    "sync": sync,
-    "thermostat": thermostat,
-    "verify": verify,
-}
+COMMANDS: Final = (
+    "authorize",
+    "cameras",
+    "check",
+    "devices",
+    "events",
+    "homes",
+    "import-csv",
+    "latest",
+    "measure",
+    "minmax",
+    "persons",
+    "picture",
+    "sync",
+    "thermostat",
+    "verify",
+)
 """What can be asked over the socket, by the name of the command line."""
+
+
+def _command(name: str) -> Command:
+    """The command of that name, its module imported now: one process hardly ever needs two of them."""
+    word = name.replace("-", "_")
+    command: Command = getattr(import_module(f"netaflux.commands.{word}"), word)
+    return command
 
 
 async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None]:
     """The events of a command; its failure is the last of them."""
-    command = COMMANDS.get(name)
-    if command is None:
+    if name not in COMMANDS:
         yield {"event": "failed", "message": f'there is no command "{name}"', "remedy": "", "exit_code": 2}
         return
     try:
-        async with aclosing(_with_waits(app, command(app, asked))) as told:
-            async for event in told:
+        async with aclosing(_with_waits(app, _command(name)(app, asked))) as events:
+            async for event in events:
                 yield event
     except Exception as error:
         if not isinstance(error, NetafluxError):

@@ -245,7 +245,7 @@ def _known_good(
     return next((good for good in found if good.channels == batch.channels), None)
 
 
-def _derived(page: Page, target: Target, window: Window) -> list[Row]:
+def _derived(page: Page, target: Target, window: Window) -> Sequence[Row]:
     """The page's rows of the window, as the device's channels."""
     return derive([row for row in page.rows if row.time in window], page.measures, target.channels)
 

@@ -105,6 +105,8 @@ class Forecast:
         """Until so many more calls are made, and the last is answered; 0 for none."""
         if calls <= 0 or not self.supplies:
             return max(0, calls) * self.pace
+        if all(_unhindered(supply, calls) for supply in self.supplies):
+            return calls * self.pace
         cycle = self._cycle
         eased = any(supply.caution for supply in self.supplies)
         known = max(CYCLES * cycle, FOLLOWED if eased else 0)
@@ -137,6 +139,12 @@ class Forecast:
                 scope.take(moment)
             made.append(moment - now)
         return made
+
+
+def _unhindered(supply: Supply, calls: int) -> bool:
+    """Whether all its limits have room for so many calls as it is, as where a person has set them high."""
+    room = min(limit.for_history(supply.live) for limit in supply.limits) - len(supply.answers)
+    return calls <= room and supply.opens <= supply.now and supply.caution is None
 
 
 def _free(scopes: Iterable[_Scope], moment: float) -> float:

@@ -121,7 +121,10 @@ class Coverage(Protocol):
         ...
 
     async def grow(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside] = ()) -> None:
-        """Add what a destination has acknowledged, and the rows that it refused."""
+        """Add what a destination has acknowledged, and the rows that it refused.
+
+        It is written before the changes that are asked for after it.
+        """
         ...
 
 

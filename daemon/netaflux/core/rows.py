@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, compress
-from math import isfinite
 
 from netaflux.core.channels import Channel
 from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row, Rows

@@ -27,11 +27,13 @@ class Spans:
     pairs: tuple[tuple[int, int], ...]
 
     def __init__(self, *pairs: tuple[int, int]) -> None:
-        object.__setattr__(self, "pairs", _merged(pairs))
+        # most have one pair, and many are made for each page
+        single = len(pairs) == 1 and pairs[0][0] <= pairs[0][1]
+        object.__setattr__(self, "pairs", pairs if single else _merged(pairs))
 
     @classmethod
     def _of(cls, pairs: Iterable[tuple[int, int]]) -> Self:
-        spans = cls()
+        spans = cls.__new__(cls)
         object.__setattr__(spans, "pairs", tuple(pairs))
         return spans
 

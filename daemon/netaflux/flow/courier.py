@@ -122,8 +122,10 @@ class Courier:
         ]
         try:
             async with Together(max(1, len(parcels)), grace=0) as work:
-                for parcel in parcels:
+                for parcel in parcels[1:]:
                     await work.start(self._bring(parcel, delivery.page))
+                for parcel in parcels[:1]:  # the only one, mostly: it needs no task of its own
+                    await self._bring(parcel, delivery.page)
         finally:
             for parcel in parcels:
                 self._claims.release(parcel.claim)
@@ -132,8 +134,8 @@ class Courier:
         module, page = delivery.module.id, delivery.page
         # a row is news only once: for all that mirror the module, not for those of this errand alone
         devices = self._bindings.mirrors(module)
-        # admit and grow of a module take turns, or the record of an old value could cover the hole
-        # that its change has just cut
+        # what is recorded of the module is settled before or after, or the record of an old value could cover
+        # the hole that its change cuts; what was settled before is written before, for changes are in turn
         async with self._settling[module]:
             admitted = await self._coverage.admit(module, page, devices, newest_hint=delivery.module.newest)
             self._claims.cut(devices, admitted.news)
@@ -165,7 +167,8 @@ class Courier:
             series: spans - left.get(series.channel, Spans()) for series, spans in parcel.claim.spans.items()
         }
         async with self._settling[parcel.target.module.id]:
-            await self._coverage.grow(parcel.claim.settled(delivered), aside)
+            settled = parcel.claim.settled(delivered)
+        await self._coverage.grow(settled, aside)
 
     async def _send(
         self, parcel: _Parcel, todo: Sequence[Batch], rows: Sequence[Row]

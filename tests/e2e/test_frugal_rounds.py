@@ -80,8 +80,8 @@ def test_while_all_calls_for_rows_fail_they_are_few_and_newest_rows_come_all_the
         await clock.sleep(4 * HOUR)
 
         assert busiest_hour(seen.calls(begin + HOUR)) <= 110
-        assert busiest_hour(seen.calls(begin)) <= 160
-        # the newest rows come from the surveys, as soon as ever
-        assert max(seen.waits(begin + HOUR, clock.now() - 1300, newest=True)) <= 47
+        assert busiest_hour(seen.calls(begin)) <= 180
+        # the newest rows come from the surveys, nearly as soon as ever
+        assert max(seen.waits(begin + HOUR, clock.now() - 1300, newest=True)) <= 75
 
     living(tmp_path, scenario, modules=12)

@@ -248,8 +248,9 @@ class Rounds:
         when = now + min(self._interval, backed_off(job.failures))
         if job.module is None or whole:
             return when
-        # the station's next upload comes sooner, perhaps: its survey may show an early row
-        return min(when, max(self._cadences[job.account].next_at(job.module), now + SHORTEST_BACK_OFF))
+        # the station's next upload comes sooner, or nearly so: its survey may show an early row
+        due = max(self._cadences[job.account].next_at(job.module), now + SHORTEST_BACK_OFF)
+        return due if due <= when + SHORTEST_BACK_OFF else when
 
     def _wait_for_authorization(self, name: AccountName) -> None:
         if name not in self._waiting or self._waiting[name].done():

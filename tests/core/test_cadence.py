@@ -166,7 +166,9 @@ def test_after_a_power_cut_nothing_is_learnt_of_the_pause() -> None:
     assert rhythm.visible_after <= before
 
 
-@pytest.mark.parametrize(("interval", "every"), [(600, 605), (1200, 1210), (3600, 3630), (86_400, 86_515)])
+@pytest.mark.parametrize(
+    ("interval", "every"), [(600, 605), (750, 1210), (1200, 1210), (3600, 3630), (86_400, 86_515)]
+)
 def test_who_wants_fewer_polls_gets_every_so_many_uploads(interval: float, every: float) -> None:
     rhythm = Rhythm(interval)
     times = [at for at, news in polls(rhythm, Station(lags=(20,)), count=5) if news]

@@ -29,6 +29,8 @@ STEP = 4.0
 """Seconds by which one upload moves what is learnt: up by 0.85 of them, down by the rest."""
 HITS = 2
 """Uploads in a row that were there at the first look before the next look comes earlier."""
+ABOUT = 0.1
+"""By how much of a period polls may come before the interval is over, since uploads keep to none."""
 RETRIES = 3
 RETRY_AFTER = 10.0
 UNEVEN = 0.1
@@ -78,8 +80,8 @@ class Rhythm:
 
     @property
     def _skipped(self) -> int:
-        """How many uploads on the next poll is; more than one where the person wants fewer polls."""
-        return max(1, round(self.interval / self.period))
+        """How many uploads on the next poll is; more than one where fewer polls are wanted or possible."""
+        return max(1, ceil(self.interval / self.period - ABOUT))
 
     def surveyed(self, stored: int | None, age: float, at: float) -> bool:
         """A survey at `at` shows an upload of that age (seconds); whether it is news."""

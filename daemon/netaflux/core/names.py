@@ -23,6 +23,18 @@ class Named(Protocol):
         ...
 
 
+class Called:
+    """Something with one name at most: what is `Named` by that alone."""
+
+    __slots__ = ()
+    name: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called, if anything."""
+        return (self.name,) if self.name else ()
+
+
 FEW: Final = 8
 """Names that can be told all at once."""
 

@@ -30,6 +30,6 @@ def open_destination(
 ) -> AbstractAsyncContextManager[OpenDestination]:
     """The destination of that name, its connections open; nothing is asked of it yet."""
     # aiohttp takes longer to import than a command that only reads the configuration takes to run
-    from netaflux.destinations.fluxtream.destination import Fluxtream  # noqa: PLC0415
+    from netaflux.destinations.fluxtream.destination import Fluxtream  # noqa: PLC0415 - as said above
 
     return Fluxtream.open(name, settings)

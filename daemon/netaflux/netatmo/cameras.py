@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from netaflux.core.errors import NoDevice
 from netaflux.core.model import ModuleId
-from netaflux.core.names import the_one
+from netaflux.core.names import Called, the_one
 from netaflux.netatmo.camera_events import (
     NAMELESS_KIND,
     CameraEvent,
@@ -53,7 +53,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
+class Camera(Called):
     """One camera, as its home tells of it."""
 
     id: ModuleId
@@ -77,11 +77,6 @@ class Camera:
     raw: Raw = field(default_factory=dict, hash=False, repr=False)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called, if anything."""
-        return (self.name,) if self.name else ()
-
-    @property
     def kind_in_words(self) -> str:
         """What a person calls this type of camera."""
         return KINDS.get(self.kind, f"camera of an unknown type ({self.kind})")
@@ -101,7 +96,7 @@ class Accessory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Called):
     """A face that cameras know again; one without a name is unknown."""
 
     id: str
@@ -112,11 +107,6 @@ class Person:
     """Whether it is out of sight, which means away."""
     face: Picture | None = None
     raw: Raw = field(default_factory=dict, hash=False, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called, if anything."""
-        return (self.name,) if self.name else ()
 
     @property
     def known(self) -> bool:
@@ -130,7 +120,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuardedHome:
+class GuardedHome(Called):
     """A home with what guards it."""
 
     id: str
@@ -142,11 +132,6 @@ class GuardedHome:
     events: tuple[CameraEvent, ...] = ()
     """Those that came with the home, as gethomedata sends them; getevents tells today's."""
     raw: Raw = field(default_factory=dict, hash=False, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called, if anything."""
-        return (self.name,) if self.name else ()
 
     @property
     def known_persons(self) -> tuple[Person, ...]:

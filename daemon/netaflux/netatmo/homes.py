@@ -11,6 +11,7 @@ from typing import Final
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.measures import measures_of
 from netaflux.core.model import ModuleId, Number
+from netaflux.core.names import Called
 from netaflux.netatmo.errors import Envelope
 from netaflux.netatmo.schedules import Schedule, schedule_of
 from netaflux.netatmo.stations import NAMELESS_KIND
@@ -34,7 +35,7 @@ NAMELESS_HOME: Final = "home"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Called):
     """A room, and what its thermostat or valves make of it; temperatures in °C, moments in unix seconds."""
 
     id: str
@@ -61,18 +62,13 @@ class Room:
     raw_status: Raw = field(default_factory=dict, repr=False)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called."""
-        return (self.name,) if self.name else ()
-
-    @property
     def title(self) -> str:
         """Its name; its id where it has none."""
         return self.name or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomeModule:
+class HomeModule(Called):
     """A unit of a home: relay, thermostat, valve, camera, or what else Netatmo makes."""
 
     id: ModuleId
@@ -102,18 +98,13 @@ class HomeModule:
     raw_status: Raw = field(default_factory=dict, repr=False)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called."""
-        return (self.name,) if self.name else ()
-
-    @property
     def title(self) -> str:
         """Its name; its id where it has none."""
         return self.name or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
+class Home(Called):
     """A home, everything in it, and its heating schedules."""
 
     id: str
@@ -133,11 +124,6 @@ class Home:
     """Whether homestatus has told how things are."""
     raw: Raw = field(default_factory=dict, repr=False)
     raw_status: Raw = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called."""
-        return (self.name,) if self.name else ()
 
     @property
     def title(self) -> str:

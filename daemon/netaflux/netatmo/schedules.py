@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from netaflux.core.model import Number
+from netaflux.core.names import Called
 from netaflux.core.since import zone_of
 from netaflux.netatmo.wire import identity, number, switch, text, things, whole
 
@@ -67,7 +68,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Called):
     """A week of heating."""
 
     id: str
@@ -82,11 +83,6 @@ class Schedule:
     away: Number | None = None
     frost_guard: Number | None = None
     raw: Raw = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it is called."""
-        return (self.name,) if self.name else ()
 
     @property
     def title(self) -> str:

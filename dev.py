@@ -103,7 +103,9 @@ def build(stamp: str) -> None:
     STAMP.unlink(missing_ok=True)
     pip = empty_environment()
     say("Installing the locked packages …")
-    install(pip, "--require-hashes", "-r", str(ROOT / "requirements-dev.lock"))
+    # The lock names every package, so there is nothing to resolve; pip's resolver would take an extra such as
+    # `coverage[toml]` for an unpinned requirement as soon as a version newer than the locked one is out.
+    install(pip, "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements-dev.lock"))
     install(pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     STAMP.write_text(stamp, "utf-8")
     say(f"Done in {time.monotonic() - began:.0f} s.")

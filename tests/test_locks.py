@@ -1,7 +1,9 @@
 """The lock files: every package pinned and hashed, no index named, the same versions for test and use."""
 
+import contextlib
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,20 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
 
 def test_a_requirement_that_is_not_locked_is_found() -> None:
     assert unlocked(["Rich>=14", "rich>=16", "orjson>=3"], {"rich": "15.0.0"}) == ["rich>=16", "orjson>=3"]
+
+
+def test_what_is_installed_needs_nothing_that_is_not_locked() -> None:
+    """`--no-deps` installs what the lock names and nothing else, so it has to name all of it."""
+    tested = pins((ROOT / "requirements-dev.lock").read_text())
+    asked = [text for name in tested for text in needs_of(name)]
+
+    assert len(asked) > 20
+    assert unlocked(asked, tested) == []
+
+
+def needs_of(name: str) -> list[str]:
+    """What an installed package asks for here; nothing where the lock pins it for other systems only."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        asked = [Requirement(text) for text in metadata.requires(name) or []]
+        return [str(one) for one in asked if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return []

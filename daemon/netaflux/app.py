@@ -12,8 +12,10 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from netaflux import netatmo as library
 from netaflux.clocks import RealClock
 from netaflux.config import Loaded, Settings, state_dir
 from netaflux.core.channels import Catalogue, OwnChannel
@@ -30,7 +32,6 @@ from netaflux.flow.door import Door
 from netaflux.http import Http
 from netaflux.logs import LogObserver
 from netaflux.netatmo.client import NetatmoClient
-from netaflux.netatmo.front import Netatmo
 from netaflux.netatmo.gate import Budget, Gate
 from netaflux.netatmo.oauth import TokenEndpoint
 from netaflux.netatmo.scope import World
@@ -66,15 +67,24 @@ class Hub:
             self._observers.remove(observer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connected:
     """An account with its way to Netatmo."""
 
     account: Account
-    netatmo: Netatmo
+    client: NetatmoClient
+    http: Http
     source: Source
     keeper: TokenKeeper
     gate: Gate
+
+    @cached_property
+    def netatmo(self) -> "library.Netatmo":
+        """The views over all that the account has.
+
+        The library imports them when they are asked for: a `sync`, which needs none, starts a tenth sooner.
+        """
+        return library.Netatmo(self.client, self.keeper, self.http)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +221,7 @@ class _Wiring:
             clock=self.clock,
             observer=self.hub,
         )
-        return Connected(account, Netatmo(client, keeper, http), source, keeper, gate)
+        return Connected(account, client, http, source, keeper, gate)
 
     def _keeper(self, name: AccountName, http: Http) -> TokenKeeper:
         netatmo = self.settings.netatmo

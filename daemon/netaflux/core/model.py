@@ -6,6 +6,7 @@ Times are whole unix seconds (UTC) as the device stamped them; text and zones ex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import repeat
 from typing import NamedTuple, NewType, overload
 
 Number = int | float
@@ -51,18 +52,30 @@ class Row(NamedTuple):
 
 
 class Rows(Sequence[Row]):
-    """Rows kept as two columns: a page has a thousand of them, and hardly any is ever looked at by itself."""
+    """Rows kept as columns: a page has a thousand of them, and hardly any is ever looked at by itself."""
 
-    __slots__ = ("times", "values")
+    __slots__ = ("_kinds", "columns", "times")
 
-    def __init__(self, times: Sequence[int] = (), values: Sequence[tuple[Number | None, ...]] = ()) -> None:
+    def __init__(self, times: Sequence[int] = (), columns: Sequence[Sequence[Number | None]] = ()) -> None:
         self.times = times
-        self.values = values
+        self.columns = columns
+        """One for each value of a row, as long as `times`."""
+        self._kinds: list[set[type]] | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
-        """The same rows by columns; at once where they are so already."""
-        return rows if isinstance(rows, Rows) else cls(*zip(*rows, strict=True))
+        """The same rows by columns; at once where they are so already. Raises ValueError for ragged ones."""
+        if isinstance(rows, Rows):
+            return rows
+        times, values = zip(*rows, strict=True) if rows else ((), ())
+        return cls(times, tuple(zip(*values, strict=True)))
+
+    @property
+    def kinds(self) -> Sequence[set[type]]:
+        """The types that each column holds, NoneType where it has a gap; looked for once."""
+        if self._kinds is None:
+            self._kinds = [set(map(type, column)) for column in self.columns]
+        return self._kinds
 
     def __len__(self) -> int:
         return len(self.times)
@@ -75,11 +88,11 @@ class Rows(Sequence[Row]):
 
     def __getitem__(self, place: int | slice) -> "Row | Rows":
         if isinstance(place, slice):
-            return Rows(self.times[place], self.values[place])
-        return Row(self.times[place], self.values[place])
+            return Rows(self.times[place], [column[place] for column in self.columns])
+        return Row(self.times[place], tuple([column[place] for column in self.columns]))
 
     def __iter__(self) -> Iterator[Row]:
-        return map(Row, self.times, self.values)
+        return map(Row, self.times, zip(*self.columns, strict=True) if self.columns else repeat(()))
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented

@@ -8,7 +8,7 @@ case, nothing missing and everything wanted, is told by a few quick looks, and t
 
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, compress
@@ -34,20 +34,14 @@ def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[
     finite, and where its formula has no finite answer. Nothing enters a row that is not of that row.
     """
     rows = Rows.of(rows)
-    if not rows or not channels:
-        return Rows(rows.times, [()] * len(rows))
-    held = dict(zip(measures, zip(*rows.values, strict=True), strict=True))
+    if not rows:
+        return rows
+    held = dict(zip(measures, rows.columns, strict=True))
     gaps = (None,) * len(rows)
-    blended = [
-        (blend, blend.answers([held.get(measure, gaps) for measure in blend.measures]))
-        for blend in _blends(tuple(channels))
-    ]
-    if len(blended) == 1:
-        return Rows(rows.times, blended[0][1])
     columns: dict[Channel, _Column] = {}
-    for blend, answers in blended:
-        columns |= zip(blend.channels, zip(*answers, strict=True), strict=True)
-    return Rows(rows.times, list(zip(*(columns[channel] for channel in channels), strict=True)))
+    for blend in _blends(tuple(channels)):
+        columns |= blend.columns([held.get(measure, gaps) for measure in blend.measures])
+    return Rows(rows.times, [columns[channel] for channel in channels])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +54,9 @@ class _Blend:
     """From a row's measures to its channels. It looks up what it was asked lately, for the same air comes
     again and again; 57 and 57.0 are asked for apart, since what becomes of them may differ in type."""
 
-    def answers(self, inputs: Sequence[_Column]) -> list[_Values]:
-        """The channels of all rows."""
-        return list(map(self.answer, *inputs))
+    def columns(self, inputs: Sequence[_Column]) -> Iterable[tuple[Channel, _Column]]:
+        """Each channel with its values, from the columns of `measures`."""
+        return zip(self.channels, zip(*map(self.answer, *inputs), strict=True), strict=True)
 
 
 @lru_cache(_DEVICES)
@@ -120,7 +114,7 @@ def batches(
     rows = Rows.of(rows)
     names = tuple(channel.name for channel in channels)
     spans = [wanted.get(name, Spans()) for name in names]
-    if _all_wanted(spans, rows.times) and None not in chain.from_iterable(rows.values):
+    if _all_wanted(spans, rows.times) and not any(type(None) in kinds for kinds in rows.kinds):
         yield Batch(device, names, rows)
     else:
         for key, members in _grouped(spans, rows).items():
@@ -136,7 +130,7 @@ def _grouped(spans: Sequence[Spans], rows: Rows) -> dict[tuple[bool, ...], list[
     """The rows by which of their cells are sent, cut down to those; groups in order of their first rows."""
     sendable = [
         [here and value is not None for here, value in zip(_inside(rows.times, one), column, strict=True)]
-        for one, column in zip(spans, zip(*rows.values, strict=True), strict=True)
+        for one, column in zip(spans, rows.columns, strict=True)
     ]
     groups: dict[tuple[bool, ...], list[Row]] = {}
     for row, key in zip(rows, zip(*sendable, strict=True), strict=True):

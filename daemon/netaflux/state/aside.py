@@ -28,8 +28,10 @@ class RowsAside:
         return await self._database.run(_counts)
 
 
-def put_aside(connection: sqlite3.Connection, rows: Iterable[SetAside], now: float) -> None:
+def put_aside(connection: sqlite3.Connection, rows: Sequence[SetAside], now: float) -> None:
     """Note refused rows; one that was refused before gets its newest reason."""
+    if not rows:  # nearly always
+        return
     connection.executemany(
         "INSERT OR REPLACE INTO rows_aside"
         ' (destination, device, time, channels, "values", reason, refused_at)'

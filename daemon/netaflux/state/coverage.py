@@ -1,6 +1,7 @@
 """What the destinations are known to hold: on disk, and a mirror of it in memory."""
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -22,7 +23,7 @@ from netaflux.core.model import (
 )
 from netaflux.core.ports import Clock
 from netaflux.core.spans import Spans
-from netaflux.state.aside import put_aside, take_back
+from netaflux.state.aside import Place, put_aside, take_back
 from netaflux.state.database import Database
 from netaflux.state.looks import all_looks, looked, notice
 from netaflux.state.source_rows import RETENTION, Extent, extents, keep, newest_row
@@ -153,18 +154,28 @@ def _grow(
     connection: sqlite3.Connection, grown: Mapping[Series, Spans], aside: Sequence[SetAside], now: float
 ) -> list[_Change]:
     put_aside(connection, aside, now)
-    changes = [_grown(connection, series, spans) for series, spans in grown.items()]
+    changes = [change for place, each in _by_place(grown) for change in _grown(connection, place, each)]
     _write(connection, changes)
     return changes
 
 
-def _grown(connection: sqlite3.Connection, series: Series, spans: Spans) -> _Change:
+def _by_place(grown: Mapping[Series, Spans]) -> Iterable[tuple[Place, Mapping[Series, Spans]]]:
+    """What has grown, for each device at each destination."""
+    places: defaultdict[Place, dict[Series, Spans]] = defaultdict(dict)
+    for series, spans in grown.items():
+        places[series.destination, series.device][series] = spans
+    return places.items()
+
+
+def _grown(connection: sqlite3.Connection, place: Place, grown: Mapping[Series, Spans]) -> Iterator[_Change]:
     # a second more on either side: spans that touch become one
-    where = 'WHERE destination = ? AND device = ? AND channel = ? AND begin <= ? AND "end" >= ?'
-    first, last = spans.pairs[0][0] - 1, spans.pairs[-1][1] + 1
-    near = _by_series(connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (*series, last, first)))
-    before = near.get(series, _NOTHING)
-    return _Change(series, before, before | spans)
+    where = 'WHERE destination = ? AND device = ? AND begin <= ? AND "end" >= ?'
+    first = min(spans.pairs[0][0] for spans in grown.values()) - 1
+    last = max(spans.pairs[-1][1] for spans in grown.values()) + 1
+    near = _by_series(connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (*place, last, first)))
+    for series, spans in grown.items():
+        before = near.get(series, _NOTHING)
+        yield _Change(series, before, before | spans)
 
 
 def _admit(
@@ -203,11 +214,16 @@ def _by_series(rows: Iterable[tuple[str, str, str, int, int]]) -> dict[Series, S
 
 def _write(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
     """Write only what has become another span."""
+    gone = [
+        (*series, begin)
+        for series, before, after in changes
+        for begin in {begin for begin, _ in before}.difference(begin for begin, _ in after)
+    ]
+    if gone:
+        connection.executemany(
+            "DELETE FROM coverage WHERE destination = ? AND device = ? AND channel = ? AND begin = ?", gone
+        )
     connection.executemany(
-        "DELETE FROM coverage WHERE destination = ? AND device = ? AND channel = ? AND begin = ?",
-        [(*series, begin) for series, before, after in changes for begin, _ in set(before).difference(after)],
-    )
-    connection.executemany(
-        'INSERT INTO coverage (destination, device, channel, begin, "end") VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO coverage (destination, device, channel, begin, "end") VALUES (?, ?, ?, ?, ?)',
         [(*series, *pair) for series, before, after in changes for pair in set(after).difference(before)],
     )

@@ -16,7 +16,10 @@ from netaflux.state.schema import connected
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
-"""Reads and writes within a transaction that is not its own; runs in the database's thread."""
+"""Reads and writes within a transaction that is not its own; runs in the database's thread.
+
+It may be run once more, with all that it did undone: where another of the same transaction has raised.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,7 @@ class Database:
 
     def _carry_out(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            outcomes = [_attempt(connection, job.work) for job in jobs]
-            connection.execute("COMMIT")
+            outcomes = _together(connection, jobs)
             self.commits += 1
         except sqlite3.Error as error:
             _undo(connection)
@@ -147,7 +148,23 @@ class Database:
         self._ended.set_result(None)
 
 
+def _together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
+    """All works in one transaction, committed."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # a savepoint for each would be half of all statements, and nearly never be gone back to
+        outcomes = [_Outcome(job.work(connection)) for job in jobs]
+    except BaseException:  # noqa: BLE001 - whatever a work raises is told to whoever waits for it
+        if connection.in_transaction:  # a full disk or an I/O error may have undone it
+            connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [_attempt(connection, job.work) for job in jobs]
+    connection.execute("COMMIT")
+    return outcomes
+
+
 def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
+    """One work, which is undone alone if it raises."""
     connection.execute("SAVEPOINT work")
     try:
         result = work(connection)

@@ -20,6 +20,7 @@ from netaflux.core.errors import ConfigError, NetafluxError, UsageError
 from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
 from netaflux.flow.account import Roster
+from netaflux.flow.together import Together
 
 PROGRESS_EVERY = 0.2
 """Real seconds between progress events."""
@@ -99,9 +100,10 @@ def _check(app: App, request: SyncRequest) -> None:
 
 
 async def _work(app: App, request: SyncRequest, run: Run) -> None:
-    await app.open_doors(patient=False)
     chosen = [connected for connected in app.accounts.values() if _wanted(connected, request)]
-    rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
+    async with Together(1, grace=0) as beside:  # both sides are greeted at the same time
+        await beside.start(app.open_doors(patient=False))
+        rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
     # every span is understood before the first row moves
     pieces = [
         Piece(connected, module, targets, _span(app, targets, request), request.again)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import repeat
+from operator import lt
 from typing import NamedTuple, NewType, overload
 
 Number = int | float
@@ -54,13 +55,14 @@ class Row(NamedTuple):
 class Rows(Sequence[Row]):
     """Rows kept as columns: a page has a thousand of them, and hardly any is ever looked at by itself."""
 
-    __slots__ = ("_kinds", "columns", "times")
+    __slots__ = ("_ascend", "_kinds", "columns", "times")
 
     def __init__(self, times: Sequence[int] = (), columns: Sequence[Sequence[Number | None]] = ()) -> None:
         self.times = times
         self.columns = columns
         """One for each value of a row, as long as `times`."""
         self._kinds: list[set[type]] | None = None
+        self._ascend: bool | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
@@ -76,6 +78,20 @@ class Rows(Sequence[Row]):
         if self._kinds is None:
             self._kinds = [set(map(type, column)) for column in self.columns]
         return self._kinds
+
+    @property
+    def ascend(self) -> bool:
+        """Whether every time is a whole second after the one before it; looked for once."""
+        if self._ascend is None:
+            whole = {int}.issuperset(map(type, self.times))
+            self._ascend = whole and all(map(lt, self.times, self.times[1:]))
+        return self._ascend
+
+    def with_columns(self, columns: Sequence[Sequence[Number | None]]) -> "Rows":
+        """Other values of the same moments."""
+        rows = Rows(self.times, columns)
+        rows._ascend = self._ascend
+        return rows
 
     def __len__(self) -> int:
         return len(self.times)

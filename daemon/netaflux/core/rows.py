@@ -9,13 +9,15 @@ case, nothing missing and everything wanted, is told by a few quick looks, and t
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain, compress
+from typing import Any
 
 from netaflux.core.channels import Channel
 from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row, Rows
-from netaflux.core.spans import FOREVER, Spans
+from netaflux.core.spans import Spans
 
 _Column = Sequence[Number | None]
 _Values = tuple[Number | None, ...]
@@ -36,12 +38,24 @@ def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[
     rows = Rows.of(rows)
     if not rows:
         return rows
-    held = dict(zip(measures, rows.columns, strict=True))
-    gaps = (None,) * len(rows)
+    held = dict(zip(measures, zip(rows.columns, rows.kinds, strict=True), strict=True))
+    gaps = (None,) * len(rows), {type(None)}
     columns: dict[Channel, _Column] = {}
     for blend in _blends(tuple(channels)):
-        columns |= blend.columns([held.get(measure, gaps) for measure in blend.measures])
-    return Rows(rows.times, [columns[channel] for channel in channels])
+        columns |= blend.columns(*zip(*(held.get(measure, gaps) for measure in blend.measures), strict=True))
+    return rows.with_columns([columns[channel] for channel in channels])
+
+
+class _Answers(dict[tuple[Any, ...], _Values]):
+    """The channels of rows by their measures, computed lately: the same air comes again and again."""
+
+    def __init__(self, compute: Callable[[tuple[Any, ...]], _Values]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, cells: tuple[Any, ...]) -> _Values:
+        values = self[cells] = self._compute(cells)
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +64,23 @@ class _Blend:
 
     channels: tuple[Channel, ...]
     measures: tuple[Measure, ...]
-    answer: Callable[..., _Values]
-    """From a row's measures to its channels. It looks up what it was asked lately, for the same air comes
-    again and again; 57 and 57.0 are asked for apart, since what becomes of them may differ in type."""
+    compute: Callable[[tuple[Any, ...]], _Values]
+    """From a row's measures, and whatever follows them, to its channels."""
+    answers: dict[tuple[Any, ...], _Answers] = field(default_factory=dict)
+    """By the kinds of number of each measure: 57 and 57.0 are equal, but what they become differs in type."""
 
-    def columns(self, inputs: Sequence[_Column]) -> Iterable[tuple[Channel, _Column]]:
-        """Each channel with its values, from the columns of `measures`."""
-        return zip(self.channels, zip(*map(self.answer, *inputs), strict=True), strict=True)
+    def columns(
+        self, inputs: Sequence[_Column], kinds: Sequence[AbstractSet[type]]
+    ) -> Iterable[tuple[Channel, _Column]]:
+        """Each channel with its values, from the columns of `measures` and the types that these hold."""
+        place = tuple((int in kind, float in kind) for kind in kinds)
+        answers = self.answers.setdefault(place, _Answers(self.compute))
+        if len(answers) > REMEMBERED:
+            answers.clear()
+        # where a measure has both kinds, a row is looked up by which it is, too
+        told = [map(type, column) for column, both in zip(inputs, place, strict=True) if all(both)]
+        values = map(answers.__getitem__, zip(*inputs, *told, strict=True))
+        return zip(self.channels, zip(*values, strict=True), strict=True)
 
 
 @lru_cache(_DEVICES)
@@ -77,9 +101,8 @@ def _blend(channels: tuple[Channel, ...]) -> _Blend:
     measures = tuple(dict.fromkeys(measure for channel in channels for measure in channel.measures))
     steps = tuple(dict.fromkeys(step for channel in channels for step in channel.steps))
 
-    @lru_cache(REMEMBERED, typed=True)
-    def answer(*cells: Number | None) -> _Values:
-        known: dict[Measure | Channel, Number | None] = dict(zip(measures, map(_finite, cells), strict=True))
+    def answer(cells: tuple[Any, ...]) -> _Values:
+        known: dict[Measure | Channel, Number | None] = dict(zip(measures, map(_finite, cells)))  # noqa: B905 - types may follow
         for step in steps:
             known[step] = _computed(step.compute, [known[source] for source in step.inputs])
         return tuple(known[channel] for channel in channels)
@@ -143,8 +166,7 @@ def _grouped(spans: Sequence[Spans], rows: Rows) -> dict[tuple[bool, ...], list[
 def _inside(times: Sequence[int], spans: Spans) -> list[bool]:
     """For each of these sorted times, whether the spans hold it."""
     inside = [False] * len(times)
-    first = max(0, bisect_right(spans.pairs, (times[0], FOREVER)) - 1)
-    for begin, end in spans.pairs[first : bisect_right(spans.pairs, (times[-1], FOREVER))]:
+    for begin, end in spans.near(times[0], times[-1]):
         low, high = bisect_left(times, begin), bisect_right(times, end)
         inside[low:high] = [True] * (high - low)
     return inside

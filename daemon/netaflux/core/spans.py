@@ -54,11 +54,14 @@ class Spans:
     def held(self, times: Sequence[int]) -> list[int]:
         """Those of these ascending moments that are in the set."""
         held: list[int] = []
-        if times:
-            first = max(0, bisect_right(self.pairs, (times[0], FOREVER)) - 1)
-            for begin, end in self.pairs[first : bisect_right(self.pairs, (times[-1], FOREVER))]:
-                held += times[bisect_left(times, begin) : bisect_right(times, end)]
+        for begin, end in self.near(times[0], times[-1]) if times else ():
+            held += times[bisect_left(times, begin) : bisect_right(times, end)]
         return held
+
+    def near(self, begin: int, end: int) -> Sequence[tuple[int, int]]:
+        """The spans that may touch [begin, end]; the first of them may end before."""
+        first = max(0, bisect_right(self.pairs, (begin, FOREVER)) - 1)
+        return self.pairs[first : bisect_right(self.pairs, (end, FOREVER))]
 
     def around(self, time: int) -> tuple[int, int] | None:
         """The span that holds `time`."""
@@ -71,25 +74,31 @@ class Spans:
         return Spans(*self.pairs, *other.pairs) if self and other else (self or other)
 
     def __and__(self, other: "Spans") -> "Spans":
-        return self - (Spans((-FOREVER, FOREVER)) - other)
+        return Spans._of(self._common(other)) if self._meets(other) else _NONE
 
     def __sub__(self, other: "Spans") -> "Spans":
-        if not self or not other:
-            return self
-        return Spans._of(self._without(other))
+        return Spans._of(self._without(other)) if self._meets(other) else self
+
+    def _meets(self, other: "Spans") -> bool:
+        """Whether any second could be in both: of many that are held against one another hardly any do."""
+        mine, its = self.pairs, other.pairs
+        return bool(mine and its) and mine[0][0] <= its[-1][1] and its[0][0] <= mine[-1][1]
+
+    def _common(self, other: "Spans") -> Iterator[tuple[int, int]]:
+        for begin, end in self.pairs:
+            for first, last in other.near(begin, end):
+                if last >= begin:
+                    yield max(begin, first), min(end, last)
 
     def _without(self, other: "Spans") -> Iterator[tuple[int, int]]:
-        cuts = other.pairs
-        first = 0
         for begin, end in self.pairs:
             at = begin
-            while first < len(cuts) and cuts[first][1] < begin:
-                first += 1
-            index = first
-            while index < len(cuts) and cuts[index][0] <= end:
-                if cuts[index][0] > at:
-                    yield at, cuts[index][0] - 1
-                at = max(at, cuts[index][1] + 1)
-                index += 1
+            for first, last in other.near(begin, end):
+                if first > at:
+                    yield at, first - 1
+                at = max(at, last + 1)
             if at <= end:
                 yield at, end
+
+
+_NONE = Spans()

@@ -35,7 +35,7 @@ from netaflux.flow.door import Door
 from netaflux.flow.refusal import write_around_refusals
 from netaflux.flow.together import Together
 
-UPLOADS = 16
+UPLOADS = 32
 """Pages of the past on their way to destinations at a time, of all modules: what waits is in memory."""
 
 

@@ -16,6 +16,7 @@ from tenacity import (
 from netaflux.core.caution import PROBE
 from netaflux.core.errors import (
     Busy,
+    NetafluxError,
     NetatmoError,
     QuotaReached,
     TokenRejected,
@@ -145,6 +146,20 @@ class NetatmoClient:
         return await self._patiently(call)
 
     async def _patiently(self, call: _Call) -> Envelope:
+        try:
+            try:
+                envelope = await self._attempt(call)
+            except (Busy, Unreachable, UpstreamFault) as error:
+                envelope = await self._again(call, error)
+        except (Busy, Unreachable, UpstreamFault):
+            self._failing.add(call.endpoint)
+            raise
+        self._failing.discard(call.endpoint)
+        return envelope
+
+    async def _again(self, call: _Call, first: NetafluxError) -> Envelope:
+        """Make a call until it succeeds or patience ends, of which its `first` failure has used up a part."""
+
         def tell(state: RetryCallState) -> None:
             pause = state.next_action.sleep if state.next_action else 0.0
             self.observer.tell(
@@ -162,12 +177,14 @@ class NetatmoClient:
             before_sleep=tell,
             reraise=True,
         )
-        try:
-            envelope: Envelope = await attempts(self._attempt, call)
-        except (Busy, Unreachable, UpstreamFault):
-            self._failing.add(call.endpoint)
-            raise
-        self._failing.discard(call.endpoint)
+        failures = [first]
+
+        async def attempt() -> Envelope:
+            if failures:
+                raise failures.pop()
+            return await self._attempt(call)
+
+        envelope: Envelope = await attempts(attempt)
         return envelope
 
     async def _attempt(self, call: _Call) -> Envelope:

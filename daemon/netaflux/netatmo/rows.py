@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from math import isfinite
-from operator import lt
 from typing import cast
 
 from netaflux.core.errors import UpstreamFault
@@ -167,7 +166,7 @@ def _sum(column: Sequence[Number | None], kinds: Collection[type]) -> Number:
 
 def _in_order(rows: Rows) -> Rows:
     """By time; of two rows of one time each value is that of the later one that has it."""
-    if all(map(lt, rows.times, rows.times[1:])):
+    if rows.ascend:
         return rows
     merged: dict[int, tuple[Number | None, ...]] = {}
     for time, values in rows:

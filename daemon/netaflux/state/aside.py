@@ -52,11 +52,16 @@ def put_aside(connection: sqlite3.Connection, rows: Sequence[SetAside], now: flo
 
 
 def take_back(connection: sqlite3.Connection, devices: Iterable[DeviceName], times: Sequence[int]) -> None:
-    """Forget that these rows were refused: they have changed, and will be sent again."""
-    connection.executemany(
-        "DELETE FROM rows_aside WHERE device = ? AND time = ?",
-        [(device, time) for device in devices for time in times],
-    )
+    """Forget that rows of these ascending times were refused: they have changed, and will be sent again."""
+    if not times:
+        return
+    within, moments = (times[0], times[-1]), orjson.dumps(times).decode()
+    for device in devices:
+        connection.execute(
+            "DELETE FROM rows_aside WHERE device = ? AND time BETWEEN ? AND ?"
+            " AND time IN (SELECT value FROM json_each(?))",
+            (device, *within, moments),
+        )
 
 
 def _newest(connection: sqlite3.Connection, limit: int) -> list[SetAside]:

@@ -7,6 +7,8 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple, Self
 
+import orjson
+
 from netaflux.core.lookback import Looks
 from netaflux.core.model import (
     Admitted,
@@ -31,8 +33,15 @@ from netaflux.state.source_rows import RETENTION, Extent, extents, keep, newest_
 _NOTHING = Spans()
 _NO_LOOKS = Looks()
 
-_SELECT = 'SELECT destination, device, channel, begin, "end" FROM coverage'
-_IN_ORDER = "ORDER BY device, destination, channel, begin"
+_SELECT = """
+    SELECT json_group_array(json_array(destination, device, channel, begin, "end")) FROM (
+        SELECT * FROM coverage WHERE {where} ORDER BY device, destination, channel, begin
+    )"""
+"""All of them in one row: after every row of several the event loop would run, and keep us waiting."""
+_INSERT = """
+    INSERT OR REPLACE INTO coverage (destination, device, channel, begin, "end")
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"""
+_DELETE = "DELETE FROM coverage WHERE destination = ? AND device = ? AND channel = ? AND begin = ?"
 
 
 class _Change(NamedTuple):
@@ -147,7 +156,7 @@ class StoredCoverage:
 
 
 def _all(connection: sqlite3.Connection) -> dict[Series, Spans]:
-    return _by_series(connection.execute(f"{_SELECT} {_IN_ORDER}"))
+    return _stored(connection, "true")
 
 
 def _grow(
@@ -169,10 +178,10 @@ def _by_place(grown: Mapping[Series, Spans]) -> Iterable[tuple[Place, Mapping[Se
 
 def _grown(connection: sqlite3.Connection, place: Place, grown: Mapping[Series, Spans]) -> Iterator[_Change]:
     # a second more on either side: spans that touch become one
-    where = 'WHERE destination = ? AND device = ? AND begin <= ? AND "end" >= ?'
+    where = 'destination = ? AND device = ? AND begin <= ? AND "end" >= ?'
     first = min(spans.pairs[0][0] for spans in grown.values()) - 1
     last = max(spans.pairs[-1][1] for spans in grown.values()) + 1
-    near = _by_series(connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (*place, last, first)))
+    near = _stored(connection, where, *place, last, first)
     for series, spans in grown.items():
         before = near.get(series, _NOTHING)
         yield _Change(series, before, before | spans)
@@ -197,13 +206,15 @@ def _admit(
 
 def _cut(connection: sqlite3.Connection, device: DeviceName, times: Sequence[int]) -> Iterator[_Change]:
     # from the file, not from the mirror: what shares our transaction is not in the mirror yet
-    where = 'WHERE device = ? AND begin <= ? AND "end" >= ?'
-    near = connection.execute(f"{_SELECT} {where} {_IN_ORDER}", (device, times[-1], times[0]))
-    for series, before in _by_series(near).items():
+    where = 'device = ? AND begin <= ? AND "end" >= ?'
+    for series, before in _stored(connection, where, device, times[-1], times[0]).items():
         yield _Change(series, before, before - Spans.at(times))
 
 
-def _by_series(rows: Iterable[tuple[str, str, str, int, int]]) -> dict[Series, Spans]:
+def _stored(connection: sqlite3.Connection, where: str, *parameters: object) -> dict[Series, Spans]:
+    """The series, with those of their spans for which the condition holds."""
+    (text,) = connection.execute(_SELECT.format(where=where), parameters).fetchone()
+    rows: list[tuple[str, str, str, int, int]] = orjson.loads(text)
     return {
         Series(DestinationId(destination), DeviceName(device), ChannelName(channel)): Spans(
             *((begin, end) for *_, begin, end in group)
@@ -220,10 +231,6 @@ def _write(connection: sqlite3.Connection, changes: Sequence[_Change]) -> None:
         for begin in {begin for begin, _ in before}.difference(begin for begin, _ in after)
     ]
     if gone:
-        connection.executemany(
-            "DELETE FROM coverage WHERE destination = ? AND device = ? AND channel = ? AND begin = ?", gone
-        )
-    connection.executemany(
-        'INSERT OR REPLACE INTO coverage (destination, device, channel, begin, "end") VALUES (?, ?, ?, ?, ?)',
-        [(*series, *pair) for series, before, after in changes for pair in set(after).difference(before)],
-    )
+        connection.executemany(_DELETE, gone)
+    come = [(*series, *pair) for series, before, after in changes for pair in set(after).difference(before)]
+    connection.execute(_INSERT, (orjson.dumps(come).decode(),))

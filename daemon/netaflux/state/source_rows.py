@@ -124,7 +124,9 @@ def _write(
     stored: Mapping[int, Measures],
     rows: Mapping[int, Measures],
 ) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO source_rows (module, time, measures) VALUES (?, ?, ?)",
-        [(module, time, orjson.dumps(row).decode()) for time, row in rows.items() if row != stored.get(time)],
+    changed = {str(time): row for time, row in rows.items() if row != stored.get(time)}
+    # all in one statement: after every row of several the event loop would run, and keep us waiting
+    connection.execute(
+        "INSERT OR REPLACE INTO source_rows (module, time, measures) SELECT ?, key, value FROM json_each(?)",
+        (module, orjson.dumps(changed).decode()),
     )

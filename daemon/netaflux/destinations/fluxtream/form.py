@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from math import isfinite
-from operator import lt
 from typing import Final, cast
 
 import orjson
@@ -21,7 +20,6 @@ BODY_LIMIT: Final = 190_000
 LATEST: Final = 10**10
 """No time is beyond this second of the year 2286: milliseconds would widen a channel's bounds for ever."""
 
-_TIME: Final = frozenset({int})
 _VALUE: Final = frozenset({int, float})
 _NAME: Final = re.compile(NAME_PATTERN)
 
@@ -62,16 +60,15 @@ def _flaws(batch: Batch) -> Iterator[str]:
     rows = Rows.of(batch.rows)
     if rows and len(rows.columns) != width:
         yield "rows longer or shorter than its channels"
-    yield from _flaws_of_times(rows.times)
+    yield from _flaws_of_times(rows)
     yield from _flaws_of_values(rows)
 
 
-def _flaws_of_times(times: Sequence[int]) -> Iterator[str]:
-    if not _TIME.issuperset(map(type, times)):
-        yield "a time that is not a whole second"
-    if not all(map(lt, times, times[1:])):
-        yield "times that do not ascend"
-    if times and not 0 < times[0] <= times[-1] < LATEST:
+def _flaws_of_times(rows: Rows) -> Iterator[str]:
+    if not rows.ascend:
+        whole = all(type(time) is int for time in rows.times)
+        yield "times that do not ascend" if whole else "a time that is not a whole second"
+    if rows and not 0 < rows.times[0] <= rows.times[-1] < LATEST:
         yield "a time that cannot be"
 
 

@@ -1,8 +1,10 @@
 """What the destinations are known to hold: on disk, and a mirror of it in memory."""
 
+import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple, Self
@@ -62,6 +64,20 @@ class _Effect(NamedTuple):
     admitted: Admitted
 
 
+@dataclass(slots=True)
+class _Growth:
+    """What was acknowledged, and waits to be recorded together."""
+
+    grown: defaultdict[Series, Spans] = field(default_factory=lambda: defaultdict(Spans))
+    aside: list[SetAside] = field(default_factory=list)
+    recorded: "asyncio.Task[None] | None" = None
+
+    def add(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside]) -> None:
+        for series, spans in grown.items():
+            self.grown[series] |= spans
+        self.aside += aside
+
+
 class StoredCoverage:
     """Coverage and source rows; reading is from memory and immediate, every change is one transaction."""
 
@@ -72,6 +88,9 @@ class StoredCoverage:
         self._spans: dict[Series, Spans] = {}
         self._extents: dict[ModuleId, Extent] = {}
         self._looks: dict[ModuleId, Looks] = {}
+        self._growth: _Growth | None = None
+        """Open for more."""
+        self._recording = asyncio.Lock()
 
     @classmethod
     async def open(cls, database: Database, clock: Clock, *, retention: int = RETENTION) -> Self:
@@ -129,6 +148,9 @@ class StoredCoverage:
         """
         if page.last is None or self._extents.get(module, Extent()).outlived(page.last):
             return Admitted()
+        if self._growth and self._growth.recorded:
+            # what was acknowledged before is recorded before, or it would fill the holes that are cut now
+            await asyncio.wait({self._growth.recorded})
         hint = None if newest_hint is None else min(newest_hint, int(self._clock.now()))  # not one from 2036
         work = partial(
             _admit, module=module, page=page, devices=set(devices), hint=hint, retention=self._retention
@@ -139,8 +161,18 @@ class StoredCoverage:
     async def grow(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside] = ()) -> None:
         """Add what a destination has acknowledged, and the rows that it refused. Raises StateError."""
         wanted = {series: spans for series, spans in grown.items() if spans}
-        if wanted or aside:
-            work = partial(_grow, grown=wanted, aside=tuple(aside), now=self._clock.now())
+        if not (wanted or aside):
+            return
+        growth = self._growth = self._growth or _Growth()
+        growth.add(wanted, aside)
+        growth.recorded = growth.recorded or asyncio.create_task(self._record(growth))
+        await asyncio.shield(growth.recorded)
+
+    async def _record(self, growth: _Growth) -> None:
+        """Commit it; while one is being committed the next gathers, for a commit is a wait for the disk."""
+        async with self._recording:
+            self._growth = None
+            work = partial(_grow, grown=growth.grown, aside=growth.aside, now=self._clock.now())
             await self._database.run(work, then=self._note)
 
     def _note_admitted(self, module: ModuleId, effect: _Effect) -> None:

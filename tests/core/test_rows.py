@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netaflux.core.channels import CATALOGUE, Catalogue, Channel, OwnChannel
 from netaflux.core.measures import UNITS, measures_of
 from netaflux.core.model import Batch, ChannelName, DeviceName, Measure, Number, Row
-from netaflux.core.rows import batches, derive
+from netaflux.core.rows import REMEMBERED, batches, blends, derive
 from netaflux.core.spans import FOREVER, Spans
 
 DEVICE = DeviceName("Netatmo_Basement")
@@ -308,3 +308,25 @@ def test_a_value_is_remembered_for_just_this_number() -> None:
     made = derive(rows, [Measure("Humidity"), Measure("CO2")], own)
 
     assert repr([row.values[0] for row in made]) == "[457, 457.0, 457, None]"
+
+
+def test_a_value_is_remembered_for_just_these_kinds_of_numbers() -> None:
+    """Of two pages one mixes the kinds of temperatures, the other those of humidities."""
+    channels = CATALOGUE.select(["Temp_C", "RH", "Temp_F"])
+
+    first = derive([Row(1, (20, 45.0)), Row(2, (20.5, 46.0))], OUTDOOR, channels)
+    second = derive([Row(1, (20.0, 45)), Row(2, (20.5, 46.0))], OUTDOOR, channels)
+
+    assert repr(first[0].values) == "(20, 45.0, 68.0)"
+    assert repr(second[0].values) == "(20.0, 45, 68.0)"
+
+
+def test_a_year_of_odd_air_fills_no_memory() -> None:
+    channels = tuple(CATALOGUE.select(["H2O_ppm"]))
+    (blend,) = blends(channels)
+
+    for page in range(20):
+        rows = [Row(at, (20 + at / 1000 + page, 50)) for at in range(1, 1000)]
+        assert len(derive(rows, OUTDOOR, channels)) == 999
+
+    assert sum(map(len, blend.answers.values())) <= REMEMBERED + 999

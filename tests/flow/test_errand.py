@@ -12,7 +12,7 @@ from netaflux.core.events import PageFetched
 from netaflux.core.measures import CO2, HUMIDITY, TEMPERATURE, WIND_ANGLE
 from netaflux.core.model import Lane, Measure, Module, Page, Window
 from netaflux.core.spans import Spans
-from netaflux.flow.courier import UPLOADS
+from netaflux.flow.courier import IN_HAND
 from netaflux.flow.errand import FETCHES, measures_needed
 from tests.fakes import FakeSource, a_module
 from tests.flow.scene import ONE, START, Gated, Scene, a_device, at, opened
@@ -71,7 +71,7 @@ async def test_fetching_goes_on_while_pages_are_uploaded_and_not_too_far() -> No
     scene = Scene()
     for _ in range(3):
         await scene.poll()
-    scene.measure(*range(20 * PAGE))
+    scene.measure(*range(40 * PAGE))
     destination = gated(scene)
     before = len(scene.source.calls)
 
@@ -79,13 +79,13 @@ async def test_fetching_goes_on_while_pages_are_uploaded_and_not_too_far() -> No
     await settled()
 
     # the first page is news, and waits for no place
-    assert destination.inside == UPLOADS + 1 > 2
+    assert destination.inside == IN_HAND + 1 > 2
     # nothing is asked for that would have to wait
-    assert len(scene.source.calls) == before + UPLOADS + 1
+    assert len(scene.source.calls) == before + IN_HAND + 1
     destination.gate.set()
     await poll
-    assert destination.most_inside == UPLOADS + 1
-    assert scene.rows() == [*range(20 * PAGE)]
+    assert destination.most_inside == IN_HAND + 1
+    assert scene.rows() == [*range(40 * PAGE)]
 
 
 async def test_nothing_is_fetched_that_nobody_takes() -> None:
@@ -135,7 +135,7 @@ async def test_what_was_fetched_before_netatmo_failed_arrives_and_is_recorded() 
 async def test_a_cancelled_errand_brings_what_is_on_its_way_to_an_end() -> None:
     """The daemon is told to stop: what it has sent is recorded, and not sent again."""
     scene = Scene()
-    scene.measure(*range(20 * PAGE))
+    scene.measure(*range(40 * PAGE))
     await scene.ready()
     destination = gated(scene)
     poll = asyncio.create_task(scene.poll())
@@ -148,11 +148,11 @@ async def test_a_cancelled_errand_brings_what_is_on_its_way_to_an_end() -> None:
     with pytest.raises(asyncio.CancelledError):
         await poll
 
-    assert scene.rows() == [*range((UPLOADS + 1) * PAGE)]
-    assert scene.covered() == Spans((START, at((UPLOADS + 1) * PAGE - 1)))
+    assert scene.rows() == [*range((IN_HAND + 1) * PAGE)]
+    assert scene.covered() == Spans((START, at((IN_HAND + 1) * PAGE - 1)))
     scene.restart()
     await scene.sync()
-    assert scene.rows() == [*range(20 * PAGE)]
+    assert scene.rows() == [*range(40 * PAGE)]
     assert set(destination.writes.values()) == {1}
 
 
@@ -247,7 +247,7 @@ async def test_live_pages_wait_for_no_place_that_the_past_has_taken() -> None:
     assert source.inside == FETCHES + 1
     source.gate.set()
     await settled()
-    assert destination.inside == UPLOADS + 1
+    assert destination.inside == IN_HAND + 1
     destination.gate.set()
     await asyncio.gather(past, live)
     assert {*range(99 * PAGE), 200 * PAGE - 1} <= {*scene.rows()}
@@ -274,9 +274,9 @@ async def test_all_errands_of_an_account_share_the_places() -> None:
     await settled()
 
     assert source.most_inside <= FETCHES
-    assert destination.inside == UPLOADS
+    assert destination.inside == IN_HAND
     # all else that was fetched waits in a fetch's place
-    assert len(source.calls) <= UPLOADS + FETCHES
+    assert len(source.calls) <= IN_HAND + FETCHES
     destination.gate.set()
     await work
     assert scene.written() == 3 * 50 * PAGE * 2

@@ -71,6 +71,46 @@ async def test_many_grow_at_once_without_losing_one(state: State) -> None:
     assert await written(state) == [("Temp_C", 0, 999)]
 
 
+async def test_what_is_acknowledged_while_the_disk_is_busy_is_recorded_together(state: State) -> None:
+    """The first goes at once, all others while that is being committed; a commit is a wait for the disk."""
+    before = state.database.commits
+
+    await asyncio.gather(
+        *(state.coverage.grow({TEMP: Spans((begin, begin + 9))}) for begin in range(0, 1000, 20))
+    )
+
+    assert state.database.commits <= before + 2
+    assert len(state.coverage.covered(TEMP).pairs) == 50
+
+
+async def test_a_hole_is_cut_after_all_that_was_acknowledged_before(state: State) -> None:
+    """Else what waits to be recorded, with the old value, would fill the hole of the new one."""
+    await state.coverage.admit(MODULE, page({100: (20.5,), 200: (20.5,), 300: (20.5,)}), {BASEMENT})
+    growths = [
+        asyncio.ensure_future(state.coverage.grow({TEMP: Spans((time, time))})) for time in (100, 200, 300)
+    ]
+    await asyncio.sleep(0)
+    assert state.coverage.covered(TEMP) == Spans()
+
+    await state.coverage.admit(MODULE, page({300: (21.0,)}), {BASEMENT})
+    await asyncio.gather(*growths)
+
+    assert state.coverage.covered(TEMP) == Spans((100, 100), (200, 200))
+
+
+async def test_whoever_stops_waiting_takes_nothing_back(state: State) -> None:
+    growths = [
+        asyncio.ensure_future(state.coverage.grow({TEMP: Spans((time, time))})) for time in (10, 20, 30)
+    ]
+    await asyncio.sleep(0)
+    for growth in growths[1:]:
+        growth.cancel()
+    await asyncio.wait(growths)
+    await state.coverage.grow({TEMP: Spans((40, 40))})
+
+    assert state.coverage.covered(TEMP) == Spans((10, 10), (20, 20), (30, 30), (40, 40))
+
+
 async def test_what_was_not_committed_is_not_covered(state: State) -> None:
     await state.coverage.grow({TEMP: Spans((1, 4))})
 

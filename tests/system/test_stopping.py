@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=la
 @pytest.fixture
 def outside(request: pytest.FixtureRequest) -> Iterator[Outside]:
     """A Fluxtream that takes its time, and more pages of a module than are under way at a time."""
-    with served(a_world(modules=getattr(request, "param", 1), days=80, latency=0.2)) as outside:
+    with served(a_world(modules=getattr(request, "param", 1), days=200, latency=0.2)) as outside:
         yield outside
 
 

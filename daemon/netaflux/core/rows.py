@@ -41,7 +41,7 @@ def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[
     held = dict(zip(measures, zip(rows.columns, rows.kinds, strict=True), strict=True))
     gaps = (None,) * len(rows), {type(None)}
     columns: dict[Channel, _Column] = {}
-    for blend in _blends(tuple(channels)):
+    for blend in blends(tuple(channels)):
         columns |= blend.columns(*zip(*(held.get(measure, gaps) for measure in blend.measures), strict=True))
     return rows.with_columns([columns[channel] for channel in channels])
 
@@ -59,7 +59,7 @@ class _Answers(dict[tuple[Any, ...], _Values]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Blend:
+class Blend:
     """Channels that have measures in common, and are therefore computed together."""
 
     channels: tuple[Channel, ...]
@@ -84,7 +84,8 @@ class _Blend:
 
 
 @lru_cache(_DEVICES)
-def _blends(channels: tuple[Channel, ...]) -> tuple[_Blend, ...]:
+def blends(channels: tuple[Channel, ...]) -> tuple[Blend, ...]:
+    """Channels in groups that have no measure in common."""
     groups: list[tuple[Channel, ...]] = []
     for channel in channels:
         kin = [group for group in groups if _needs(group) & set(channel.measures)]
@@ -97,7 +98,7 @@ def _needs(channels: Sequence[Channel]) -> set[Measure]:
     return {measure for channel in channels for measure in channel.measures}
 
 
-def _blend(channels: tuple[Channel, ...]) -> _Blend:
+def _blend(channels: tuple[Channel, ...]) -> Blend:
     measures = tuple(dict.fromkeys(measure for channel in channels for measure in channel.measures))
     steps = tuple(dict.fromkeys(step for channel in channels for step in channel.steps))
 
@@ -107,7 +108,7 @@ def _blend(channels: tuple[Channel, ...]) -> _Blend:
             known[step] = _computed(step.compute, [known[source] for source in step.inputs])
         return tuple(known[channel] for channel in channels)
 
-    return _Blend(channels, measures, answer)
+    return Blend(channels, measures, answer)
 
 
 def _computed(compute: Callable[..., Number | None] | None, inputs: Sequence[Number | None]) -> Number | None:

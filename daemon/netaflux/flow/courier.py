@@ -35,8 +35,12 @@ from netaflux.flow.door import Door
 from netaflux.flow.refusal import write_around_refusals
 from netaflux.flow.together import Together
 
-UPLOADS = 32
-"""Pages of the past on their way to destinations at a time, of all modules: what waits is in memory."""
+IN_HAND = 32
+"""Pages of the past on their way to destinations at a time, of all modules: what waits is in memory.
+
+Twice as many as a destination is sent uploads at a time: while one half is on the line, the other one is
+made ready or recorded.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Courier:
         self._bindings = bindings
         self._doors = doors
         self._observer = observer
-        self.places = asyncio.Semaphore(UPLOADS)
+        self.places = asyncio.Semaphore(IN_HAND)
         """Where pages of the past wait for their delivery."""
         self._claims = Claims()
         self._settling: defaultdict[ModuleId, asyncio.Lock] = defaultdict(asyncio.Lock)

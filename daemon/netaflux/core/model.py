@@ -4,6 +4,7 @@ Times are whole unix seconds (UTC) as the device stamped them; text and zones ex
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import repeat
@@ -61,7 +62,7 @@ class Rows(Sequence[Row]):
         self.times = times
         self.columns = columns
         """One for each value of a row, as long as `times`."""
-        self._kinds: list[set[type]] | None = None
+        self._kinds: Sequence[AbstractSet[type]] | None = None
         self._ascend: bool | None = None
 
     @classmethod
@@ -73,7 +74,7 @@ class Rows(Sequence[Row]):
         return cls(times, tuple(zip(*values, strict=True)))
 
     @property
-    def kinds(self) -> Sequence[set[type]]:
+    def kinds(self) -> Sequence[AbstractSet[type]]:
         """The types that each column holds, NoneType where it has a gap; looked for once."""
         if self._kinds is None:
             self._kinds = [set(map(type, column)) for column in self.columns]
@@ -87,9 +88,10 @@ class Rows(Sequence[Row]):
             self._ascend = whole and all(map(lt, self.times, self.times[1:]))
         return self._ascend
 
-    def with_columns(self, columns: Sequence[Sequence[Number | None]]) -> "Rows":
-        """Other values of the same moments."""
-        rows = Rows(self.times, columns)
+    def with_columns(self, columns: Sequence[tuple[Sequence[Number | None], AbstractSet[type]]]) -> "Rows":
+        """Other values of the same moments: columns, each with the types that it holds."""
+        rows = Rows(self.times, [column for column, _ in columns])
+        rows._kinds = [kinds for _, kinds in columns]
         rows._ascend = self._ascend
         return rows
 

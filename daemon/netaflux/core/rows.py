@@ -8,7 +8,7 @@ case, nothing missing and everything wanted, is told by a few quick looks, and t
 
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +21,7 @@ from netaflux.core.spans import Spans
 
 _Column = Sequence[Number | None]
 _Values = tuple[Number | None, ...]
+_Typed = tuple[_Column, AbstractSet[type]]
 
 _LARGEST = sys.float_info.max
 REMEMBERED = 4096
@@ -40,21 +41,25 @@ def derive(rows: Sequence[Row], measures: Sequence[Measure], channels: Sequence[
         return rows
     held = dict(zip(measures, zip(rows.columns, rows.kinds, strict=True), strict=True))
     gaps = (None,) * len(rows), {type(None)}
-    columns: dict[Channel, _Column] = {}
+    typed: dict[Channel, _Typed] = {}
     for blend in blends(tuple(channels)):
-        columns |= blend.columns(*zip(*(held.get(measure, gaps) for measure in blend.measures), strict=True))
-    return rows.with_columns([columns[channel] for channel in channels])
+        typed |= blend.columns(*zip(*(held.get(measure, gaps) for measure in blend.measures), strict=True))
+    return rows.with_columns([typed[channel] for channel in channels])
 
 
 class _Answers(dict[tuple[Any, ...], _Values]):
     """The channels of rows by their measures, computed lately: the same air comes again and again."""
 
-    def __init__(self, compute: Callable[[tuple[Any, ...]], _Values]) -> None:
+    def __init__(self, compute: Callable[[tuple[Any, ...]], _Values], channels: int) -> None:
         super().__init__()
         self._compute = compute
+        self.kinds: list[set[type]] = [set() for _ in range(channels)]
+        """The types that each channel's values ever had."""
 
     def __missing__(self, cells: tuple[Any, ...]) -> _Values:
         values = self[cells] = self._compute(cells)
+        for kinds, value in zip(self.kinds, values, strict=True):
+            kinds.add(type(value))
         return values
 
 
@@ -71,16 +76,20 @@ class Blend:
 
     def columns(
         self, inputs: Sequence[_Column], kinds: Sequence[AbstractSet[type]]
-    ) -> Iterable[tuple[Channel, _Column]]:
-        """Each channel with its values, from the columns of `measures` and the types that these hold."""
+    ) -> Iterator[tuple[Channel, _Typed]]:
+        """Each channel with its values and their types, from the columns of `measures` and theirs."""
         place = tuple((int in kind, float in kind) for kind in kinds)
-        answers = self.answers.setdefault(place, _Answers(self.compute))
+        answers = self.answers.setdefault(place, _Answers(self.compute, len(self.channels)))
         if len(answers) > REMEMBERED:
             answers.clear()
         # where a measure has both kinds, a row is looked up by which it is, too
         told = [map(type, column) for column, both in zip(inputs, place, strict=True) if all(both)]
         values = map(answers.__getitem__, zip(*inputs, *told, strict=True))
-        return zip(self.channels, zip(*values, strict=True), strict=True)
+        for channel, column, known in zip(
+            self.channels, zip(*values, strict=True), answers.kinds, strict=True
+        ):
+            # one type that all ever had is that of these, too
+            yield channel, (column, set(known) if len(known) == 1 else set(map(type, column)))
 
 
 @lru_cache(_DEVICES)

@@ -1,9 +1,9 @@
 """One errand: its windows fetched side by side, while pages before are on their way to the destinations."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 from netaflux.core.devices import Target
 from netaflux.core.events import PageFetched
@@ -83,7 +83,7 @@ class Carrier:
         )
         async with Together(self._courier.places) as deliveries:
             if errand.lane is Lane.LIVE and self._reachable(run) and (news := run.course.ask()):
-                await self._bring(run, news, Lane.LIVE, deliveries)
+                deliveries.begin(await self._fetched(run, news, Lane.LIVE), placeless=True)
             async with Together(self._places, grace=0) as fetches:
                 await self._past(run, fetches, deliveries)
         return run.carried
@@ -95,7 +95,7 @@ class Carrier:
                 pass  # nothing is fetched while all that is in memory already waits
             await fetches.place()
             if window := run.course.ask():
-                fetches.begin(self._bring(run, window, Lane.HISTORY, deliveries))
+                fetches.begin(self._bring(run, window, fetches, deliveries))
             else:
                 fetches.leave()
                 await fetches.one_ends()
@@ -104,8 +104,18 @@ class Carrier:
         run.carried.stopped = not self._courier.reachable(run.targets)
         return not run.carried.stopped
 
-    async def _bring(self, run: _Run, window: Window, lane: Lane, deliveries: Together) -> None:
-        """Fetch a window, and send what it brought on its way."""
+    async def _bring(self, run: _Run, window: Window, fetches: Together, deliveries: Together) -> None:
+        """Fetch a window, and bring what is in it to the destinations."""
+        delivery = await self._fetched(run, window, Lane.HISTORY)
+        try:
+            await fetches.go_over(deliveries)
+        except BaseException:
+            delivery.close()
+            raise
+        await delivery
+
+    async def _fetched(self, run: _Run, window: Window, lane: Lane) -> Coroutine[Any, Any, None]:
+        """Fetch a window; what remains to be done is its delivery."""
         page = await self._source.page(run.module, run.measures, window, lane)
         self._observer.tell(
             PageFetched(
@@ -119,13 +129,9 @@ class Carrier:
         )
         run.carried += Carried(pages=1, rows=len(page.rows))
         complete = run.course.answered(page, self._newest(run.module.id))
-        delivery = self._courier.deliver(
+        return self._courier.deliver(
             Delivery(module=run.module, page=page, targets=run.targets, complete=complete, again=run.again)
         )
-        if lane is Lane.LIVE:
-            deliveries.begin(delivery, placeless=True)
-        else:
-            await deliveries.start(delivery)
 
 
 def measures_needed(targets: Sequence[Target]) -> tuple[Measure, ...]:

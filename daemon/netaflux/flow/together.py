@@ -22,7 +22,8 @@ class Together:
     def __init__(self, places: int | asyncio.Semaphore, *, grace: float = GRACE) -> None:
         self._places = asyncio.Semaphore(places) if isinstance(places, int) else places
         self._grace = grace
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._change = asyncio.Event()
         self._failure: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,22 +67,43 @@ class Together:
 
     def begin(self, work: Coroutine[Any, Any, None], *, placeless: bool = False) -> None:
         """Begin `work` in the place that was taken for it, or beside all places."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        if not placeless:
-            task.add_done_callback(lambda _: self._places.release())
+        self._take_up(asyncio.create_task(work), placeless=placeless)
 
     def leave(self) -> None:
         """Give back a place that was taken for nothing."""
         self._places.release()
 
-    async def one_ends(self) -> None:
-        """Return when one of those under way has come to its end; at once where there is none."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+    async def go_over(self, other: "Together") -> None:
+        """Let the running task, which has a place here, go on in one of the `other` group's, as theirs.
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+        Nothing comes between, so that what it has read is still at hand. Raises what failed there.
+        """
+        await other.place()
+        if task := asyncio.current_task():
+            self._tasks.discard(task)
+            task.remove_done_callback(self._ended)
+            task.remove_done_callback(self._left)
+            self._left(task)
+            other._take_up(task)  # noqa: SLF001 - another of our kind
+
+    async def one_ends(self) -> None:
+        """Return when one of those under way has ended, or gone over; at once where there is none."""
+        if self._tasks:
+            self._change.clear()
+            await self._change.wait()
+
+    def _take_up(self, task: asyncio.Task[Any], *, placeless: bool = False) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        if not placeless:
+            task.add_done_callback(self._left)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._failure = self._failure or error
+        self._change.set()
+
+    def _left(self, _: asyncio.Task[Any]) -> None:
+        self._places.release()
+        self._change.set()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 
 from netaflux.core.lookback import Looks
-from netaflux.core.model import ModuleId, Page, Window
+from netaflux.core.model import ModuleId, Page, Rows, Window
 
 
 def all_looks(connection: sqlite3.Connection) -> dict[ModuleId, Looks]:
@@ -20,7 +20,7 @@ def notice(
 ) -> Looks:
     """Note the gaps of a page that has brought news, and what it has filled; answer what is known then."""
     before = _looks(connection, module)
-    times = [row.time for row in page.rows]
+    times = list(Rows.of(page.rows).times)
     if times[0] == news[0]:  # the row before it stands in an earlier page
         times[:0] = _row_before(connection, module, times[0])
     after = before.seen(times, news, newest)

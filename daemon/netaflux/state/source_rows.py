@@ -1,12 +1,13 @@
 """The source rows of the last days, so that a row that comes late or changes is noticed."""
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
 
-from netaflux.core.model import Measure, ModuleId, Number, Page, Row
+from netaflux.core.model import Measure, ModuleId, Number, Page, Row, Rows
 
 RETENTION = 15 * 86_400
 """Seconds of device time that source rows are kept, counted from the module's newest row."""
@@ -53,17 +54,14 @@ def keep(
     told = before.told(hint, retention)
     fetched = _fetched(page, told.kept_since)
     stored = _stored(connection, module, fetched) if fetched else {}
-    merged = {time: _merged(stored.get(time), measures) for time, measures in fetched.items()}
+    kept, news = _merged(stored, fetched) if stored else (fetched, list(fetched))
     after = told.grown(page.rows[-1].time, retention)
     if after != before:
         _move(connection, module, after)
-    _write(
-        connection,
-        module,
-        stored,
-        {time: row for time, (row, _) in merged.items() if time >= after.kept_since},
-    )
-    return after, [time for time, (_, other) in merged.items() if other]
+    if after.kept_since > told.kept_since:
+        kept = {time: row for time, row in kept.items() if time >= after.kept_since}
+    _write(connection, module, kept)
+    return after, news
 
 
 def newest_row(connection: sqlite3.Connection, module: ModuleId) -> tuple[tuple[Measure, ...], Row] | None:
@@ -78,22 +76,38 @@ def newest_row(connection: sqlite3.Connection, module: ModuleId) -> tuple[tuple[
 
 
 def _fetched(page: Page, since: int) -> dict[int, Measures]:
-    return {
-        row.time: dict(zip(page.measures, row.values, strict=True)) for row in page.rows if row.time >= since
-    }
+    rows = Rows.of(page.rows)
+    rows = rows[bisect_left(rows.times, since) :]
+    cells = zip(*rows.columns, strict=True)
+    return dict(zip(rows.times, (dict(zip(page.measures, row, strict=True)) for row in cells), strict=True))
 
 
-def _merged(stored: Measures | None, fetched: Measures) -> tuple[Measures, bool]:
+def _merged(
+    stored: Mapping[int, Measures], fetched: Mapping[int, Measures]
+) -> tuple[dict[int, Measures], list[int]]:
+    """The rows of which more is known than is stored, and the times of those that are news."""
+    kept: dict[int, Measures] = {}
+    news: list[int] = []
+    for time, row in fetched.items():
+        known, other = _grown(stored.get(time), row)
+        if known != stored.get(time):
+            kept[time] = known
+        if other:
+            news.append(time)
+    return kept, news
+
+
+def _grown(stored: Measures | None, fetched: Measures) -> tuple[Measures, bool]:
     """What is known after both, and whether that is news to a destination which got what was stored."""
     if stored is None:
         return fetched, True
-    merged, other = dict(stored), False
+    known, other = dict(stored), False
     for measure, value in fetched.items():
         if measure not in stored:
-            merged[measure] = value  # fetched for the first time, perhaps for a channel that is new
+            known[measure] = value  # fetched for the first time, perhaps for a channel that is new
         elif value is not None and value != stored[measure]:
-            merged[measure], other = value, True
-    return merged, other
+            known[measure], other = value, True
+    return known, other
 
 
 def _extent(connection: sqlite3.Connection, module: ModuleId) -> Extent:
@@ -118,15 +132,9 @@ def _move(connection: sqlite3.Connection, module: ModuleId, extent: Extent) -> N
     connection.execute("DELETE FROM source_rows WHERE module = ? AND time < ?", (module, extent.kept_since))
 
 
-def _write(
-    connection: sqlite3.Connection,
-    module: ModuleId,
-    stored: Mapping[int, Measures],
-    rows: Mapping[int, Measures],
-) -> None:
-    changed = {str(time): row for time, row in rows.items() if row != stored.get(time)}
+def _write(connection: sqlite3.Connection, module: ModuleId, rows: Mapping[int, Measures]) -> None:
     # all in one statement: after every row of several the event loop would run, and keep us waiting
     connection.execute(
         "INSERT OR REPLACE INTO source_rows (module, time, measures) SELECT ?, key, value FROM json_each(?)",
-        (module, orjson.dumps(changed).decode()),
+        (module, orjson.dumps(rows, option=orjson.OPT_NON_STR_KEYS).decode()),
     )

@@ -1,9 +1,10 @@
-"""How fast netaflux is: `python3 dev.py bench [--days 365] [--rounds 5] [--latency 0 0.08]`.
+"""How fast netaflux is: `python3 dev.py bench [backfill] [cycles] [--days 365] [--rounds N] …`.
 
-One station of five modules, the three channels of the notebook; every process begins with nothing and ends
-with all rows delivered. In each round `netaflux sync`, the limit and the plain script take turns, so that the
-moods of a machine meet all of them; what counts is the ratio of their times in a round. The servers run in
-another process, their answers prepared by a round that is not counted, in which all that arrived is compared.
+`tests/bench/cycles.py` tells what `cycles` is. `backfill`: one station of five modules, three channels
+of the notebook; every process begins with nothing and ends with all rows delivered. In each round
+`netaflux sync`, the limit and the plain script take turns, so that the moods of a machine meet all of them;
+what counts is the ratio of their times in a round. The servers run in another process, their answers prepared
+by a round that is not counted, in which all that arrived is compared.
 """
 
 import argparse
@@ -13,20 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRON = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'daemon'}"}
-# an installed program is compiled already
-ENVIRON.pop("PYTHONDONTWRITEBYTECODE", None)
+from tests.bench import cycles
+from tests.bench.processes import ENVIRON, ROOT, Outside, outside
+
 NETAFLUX = Path(sys.executable).parent / "netaflux"
 RUNNERS = ("netaflux", "limit", "plain")
-TICK = os.sysconf("SC_CLK_TCK")
 PLAIN_IS_SLOWER = 4.0
 SIMULATOR_SHARE = 0.5
 
@@ -43,42 +40,9 @@ class Run:
     """Seconds of CPU that the servers took meanwhile."""
 
 
-class World:
-    """The servers, in a process of their own."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def wish(self, *words: object) -> dict[str, Any]:
-        """Ask for something, and get the answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(*words, file=self._process.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of CPU that it has taken."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-
-@contextmanager
-def world(days: int) -> Iterator[World]:
-    """A world with so much of a past."""
-    command = [sys.executable, "-m", "tests.bench.world", str(days)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=ENVIRON, cwd=ROOT) as process:
-        try:
-            yield World(process)
-        finally:
-            process.kill()
-
-
-def measured(outside: World, runner: str, latency: float) -> Run:
+def measured(world: Outside, runner: str, latency: float) -> Run:
     """One process from its start to its end, with nothing to begin with."""
-    told = outside.wish("begin", latency)
+    told = world.wish("begin", latency)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as given:
         if runner == "netaflux":
             path = Path(folder, "config.toml")
@@ -89,21 +53,21 @@ def measured(outside: World, runner: str, latency: float) -> Run:
             command = [sys.executable, "-m", "tests.bench.scripts", runner]
             json.dump(told, given)
             given.seek(0)
-        before, begun = outside.cpu, time.perf_counter()
+        before, begun = world.cpu, time.perf_counter()
         process = subprocess.Popen(command, stdin=given, stdout=subprocess.DEVNULL, env=ENVIRON, cwd=ROOT)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{runner} ended with {process.returncode}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, outside.cpu - before)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, world.cpu - before)
 
 
-def prepared(outside: World) -> None:
+def prepared(world: Outside) -> None:
     """Let each run once, so that every body is there, and see that they do the same work."""
     for runner in RUNNERS:
-        measured(outside, runner, 0)
-        calls, check = outside.wish("calls"), outside.wish("check")
+        measured(world, runner, 0)
+        calls, check = world.wish("calls"), world.wish("check")
         print(
             f"{runner:9} {check['rows']} rows, {calls['calls']} calls "
             f"({calls['most']} at most for a module), {calls['uploads']} uploads, "
@@ -113,12 +77,12 @@ def prepared(outside: World) -> None:
             raise SystemExit(f"{runner} did not deliver what there is: {check['differences'][:3]}")
 
 
-def compared(outside: World, latency: float, rounds: int) -> bool:
+def compared(world: Outside, latency: float, rounds: int) -> bool:
     """The ratios of so many rounds; whether they mean anything."""
     runs: dict[str, list[Run]] = {runner: [] for runner in RUNNERS}
     for number in range(rounds):
         for runner in RUNNERS[number % 3 :] + RUNNERS[: number % 3]:
-            runs[runner].append(measured(outside, runner, latency))
+            runs[runner].append(measured(world, runner, latency))
     print(f"\nlatency {latency * 1000:.0f} ms, {rounds} rounds, medians")
     for runner, some in runs.items():
         wall, cpu, peak, simulator = (
@@ -151,15 +115,23 @@ def _valid(runs: dict[str, list[Run]]) -> bool:
 
 
 def main() -> int:
-    """Run the benchmark; 1 where its figures are void."""
+    """Run the benchmarks; 1 where figures are void or the bar is missed."""
     parser = argparse.ArgumentParser(prog="dev.py bench", description="How fast netaflux is.")
     parser.add_argument("--days", type=int, default=365, help="days of history of each of the five modules")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency", type=float, nargs="*", default=[0, 0.08], help="seconds that calls take")
+    parser.add_argument("what", nargs="*", metavar="backfill|cycles", help="by default both")
     asked = parser.parse_args()
-    with world(asked.days) as outside:
-        prepared(outside)
-        valid = [compared(outside, latency, asked.rounds) for latency in asked.latency]
+    if unknown := set(asked.what) - {"backfill", "cycles"}:
+        parser.error(f"there is no benchmark {', '.join(unknown)}")
+    what = asked.what or ["backfill", "cycles"]
+    valid = []
+    if "backfill" in what:
+        with outside("tests.bench.world", asked.days) as world:
+            prepared(world)
+            valid += [compared(world, latency, asked.rounds) for latency in asked.latency]
+    if "cycles" in what:
+        valid.append(cycles.compared())
     return 0 if all(valid) else 1
 
 

@@ -250,7 +250,7 @@ usage: python3 dev.py VERB [ARGUMENT ...]
   demo    run `netaflux demo`: the whole way of the data, against servers of its own
   run     run netaflux with the arguments that follow
   test    ruff, mypy, import-linter, pytest; the arguments go to pytest, paths counted from the project
-  bench   netaflux against what is possible at all: minutes (--days, --rounds, --latency)
+  bench   netaflux against what is possible at all (`backfill`, `cycles`; both take a quarter of an hour)
   lock    make requirements.lock and requirements-dev.lock anew (needs uv)
 
 examples:

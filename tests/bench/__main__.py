@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench import cycles
 from tests.bench.processes import ENVIRON, ROOT, Outside, outside
 
 NETAFLUX = Path(sys.executable).parent / "netaflux"
@@ -131,6 +130,8 @@ def main() -> int:
             prepared(world)
             valid += [compared(world, latency, asked.rounds) for latency in asked.latency]
     if "cycles" in what:
+        from tests.bench import cycles  # noqa: PLC0415 - a small process starts others: their peak counts its own
+
         valid.append(cycles.compared())
     return 0 if all(valid) else 1
 

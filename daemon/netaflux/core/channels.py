@@ -149,6 +149,7 @@ class Catalogue:
         built_in = {channel.name: channel for channel in _BUILT_IN}
         draft = _Draft(own or {}, built_in)
         self._channels = built_in | draft.channels()
+        self._possible: dict[tuple[Measure, ...], tuple[Channel, ...]] = {}
         if draft.mistakes:
             raise ConfigError("\n".join(draft.mistakes))
 
@@ -176,7 +177,11 @@ class Catalogue:
 
     def channels_for(self, measures: Collection[Measure]) -> tuple[Channel, ...]:
         """All channels that can be computed from these measures: a device's default."""
-        return tuple(channel for channel in self if set(channel.measures) <= set(measures))
+        key = tuple(measures)
+        if key not in self._possible:  # there are as many as kinds of modules, and each survey asks for all
+            had = set(measures)
+            self._possible[key] = tuple(channel for channel in self if had.issuperset(channel.measures))
+        return self._possible[key]
 
     def _unknown(self, name: str) -> str:
         return f"there is no channel `{name}`{did_you_mean(name, self._channels)}"

@@ -331,6 +331,7 @@ class PollCompleted(Event):
     """A module was polled and all of it is where it belongs."""
 
     name = "poll.completed"
+    level = "debug"
     module: ModuleId
     pages: int
     rows: int

@@ -125,7 +125,12 @@ class Cadence:
         """Whether the module is worth a call now."""
         if self._module(module) is None:
             return False
-        return self._asked[module].retry or worth_asking(self._sign(module), hours=self.thrift.hours)
+        if self._asked[module].retry:
+            return True
+        # whether rows are lacking decides only where there is no news, and takes longer to be known
+        return worth_asking(self._sign(module, lacking=False), hours=self.thrift.hours) or worth_asking(
+            self._sign(module, lacking=self._account.lacks(module)), hours=self.thrift.hours
+        )
 
     def asked(self, module: ModuleId, *, stopped: bool = False) -> None:
         """The module was polled; or that was `stopped`, for no destination took rows."""
@@ -134,7 +139,7 @@ class Cadence:
             asked.retry = False  # what waits for a destination is in no hurry
             return
         asked.at, asked.told = self._clock.monotonic(), found.newest
-        behind = still_behind(self._sign(module))
+        behind = still_behind(self._sign(module, lacking=False))
         asked.retry = behind and asked.retries > 0 and not self.thrift.hours
         asked.retries = RETRIES if not behind else max(0, asked.retries - 1)
 
@@ -143,12 +148,12 @@ class Cadence:
         targets = self._account.targets(module)
         return targets[0].module if targets else None
 
-    def _sign(self, module: ModuleId) -> Sign:
+    def _sign(self, module: ModuleId, *, lacking: bool) -> Sign:
         asked, found = self._asked[module], self._module(module)
         return Sign(
             told=None if found is None else found.newest,
             newest=self._account.newest(module),
-            lacking=self._account.lacks(module),
+            lacking=lacking,
             now=self._account.server_time,
             asked_for=asked.told,
             since_asked=self._clock.monotonic() - asked.at,

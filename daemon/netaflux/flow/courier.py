@@ -96,9 +96,20 @@ class Courier:
         """Device time whose rows an open destination lacks, of all that these devices want."""
         lacking = Spans()
         for target, door in self._open_ways(targets):
-            for series in target.series(_identity(door)):
-                lacking |= target.wanted - self._coverage.covered(series)
+            for spans in set(self._lacking(target, _identity(door), target.wanted).values()):
+                lacking |= spans
         return lacking
+
+    def _lacking(self, target: Target, identity: DestinationId, wanted: Spans) -> dict[Series, Spans]:
+        """What is wanted less what is covered, for each series; mostly all have come equally far."""
+        lacking: dict[Spans, Spans] = {}
+        found = {}
+        for series in target.series(identity):
+            covered = self._coverage.covered(series)
+            if covered not in lacking:
+                lacking[covered] = wanted - covered
+            found[series] = lacking[covered]
+        return found
 
     def _open_ways(self, targets: Iterable[Target]) -> Iterable[tuple[Target, Door]]:
         for target in targets:
@@ -153,10 +164,10 @@ class Courier:
     def _claimed(self, target: Target, door: Door, span: Spans, *, again: bool) -> _Parcel:
         identity = _identity(door)
         span &= target.wanted
-        lacking = {
-            series: span if again else span - self._coverage.covered(series)
-            for series in target.series(identity)
-        }
+        if again:
+            lacking = dict.fromkeys(target.series(identity), span)
+        else:
+            lacking = self._lacking(target, identity, span)
         return _Parcel(door, target, self._claims.take(lacking), identity)
 
     async def _bring(self, parcel: _Parcel, page: Page) -> None:

@@ -86,6 +86,8 @@ class StoredCoverage:
         self._clock = clock
         self._retention = retention
         self._spans: dict[Series, Spans] = {}
+        self._series: defaultdict[DeviceName, set[Series]] = defaultdict(set)
+        """Those of each device."""
         self._extents: dict[ModuleId, Extent] = {}
         self._looks: dict[ModuleId, Looks] = {}
         self._growth: _Growth | None = None
@@ -96,7 +98,7 @@ class StoredCoverage:
     async def open(cls, database: Database, clock: Clock, *, retention: int = RETENTION) -> Self:
         """Read what is there; source rows are kept for `retention` seconds. Raises StateError."""
         coverage = cls(database, clock, retention=retention)
-        coverage._spans = await database.run(_all)
+        coverage._note(await database.run(_all))
         coverage._extents = await database.run(extents)
         coverage._looks = await database.run(all_looks)
         return coverage
@@ -120,10 +122,8 @@ class StoredCoverage:
 
     def latest(self, device: DeviceName) -> int | None:
         """The end of the device's last span at any destination."""
-        ends = (
-            spans.pairs[-1][1] for series, spans in self._spans.items() if series.device == device and spans
-        )
-        return max(ends, default=None)
+        told = (self._spans[series] for series in self._series.get(device, ()))
+        return max((spans.pairs[-1][1] for spans in told if spans), default=None)
 
     async def newest_row(self, module: ModuleId) -> tuple[tuple[Measure, ...], Row] | None:
         """The newest row that is kept of the module, with its measures. Raises StateError."""
@@ -185,10 +185,11 @@ class StoredCoverage:
         # as differences, in the order of the commits: other changes may have been committed since we looked
         for series, before, after in changes:
             self._spans[series] = (self.covered(series) - before) | after
+            self._series[series.device].add(series)
 
 
-def _all(connection: sqlite3.Connection) -> dict[Series, Spans]:
-    return _stored(connection, "true")
+def _all(connection: sqlite3.Connection) -> list[_Change]:
+    return [_Change(series, _NOTHING, spans) for series, spans in _stored(connection, "true").items()]
 
 
 def _grow(

@@ -58,12 +58,19 @@ class Rows(Sequence[Row]):
 
     __slots__ = ("_ascend", "_kinds", "columns", "times")
 
-    def __init__(self, times: Sequence[int] = (), columns: Sequence[Sequence[Number | None]] = ()) -> None:
+    def __init__(
+        self,
+        times: Sequence[int] = (),
+        columns: Sequence[Sequence[Number | None]] = (),
+        *,
+        ascend: bool | None = None,
+    ) -> None:
+        """`ascend` may tell what else has to be looked for."""
         self.times = times
         self.columns = columns
         """One for each value of a row, as long as `times`."""
         self._kinds: Sequence[AbstractSet[type]] | None = None
-        self._ascend: bool | None = None
+        self._ascend = ascend
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
@@ -90,9 +97,8 @@ class Rows(Sequence[Row]):
 
     def with_columns(self, columns: Sequence[tuple[Sequence[Number | None], AbstractSet[type]]]) -> "Rows":
         """Other values of the same moments: columns, each with the types that it holds."""
-        rows = Rows(self.times, [column for column, _ in columns])
+        rows = Rows(self.times, [column for column, _ in columns], ascend=self._ascend)
         rows._kinds = [kinds for _, kinds in columns]
-        rows._ascend = self._ascend
         return rows
 
     def __len__(self) -> int:

@@ -71,6 +71,8 @@ class _Sent:
     times: list[int] = field(default_factory=list)
     cells: list[object] = field(default_factory=list)
     lost: int = 0
+    ascend: bool | None = None
+    """True where the times are known to ascend."""
 
 
 def _sent(body: object, *, untold_aside: bool) -> _Sent:
@@ -97,15 +99,18 @@ def _by_time(body: Mapping[str, object]) -> _Sent:
 
 def _by_segment(body: Sequence[object], *, untold_aside: bool) -> _Sent:
     """The shape of optimize=true: stretches of rows with an even step, which a single row has no need of."""
-    sent = _Sent()
+    sent = _Sent(ascend=True)
     for segment in body:
         fields = segment if isinstance(segment, dict) else {}
         begin, step, cells = fields.get("beg_time"), fields.get("step_time"), fields.get("value")
         # nearly always; a page may have five hundred of them
         if type(begin) is int and type(step) is int and type(cells) is list and step > 0:
+            if sent.times and begin <= sent.times[-1]:
+                sent.ascend = None
             sent.times += range(begin, begin + step * len(cells), step)
             sent.cells += cells
         else:
+            sent.ascend = None
             _odd_segment(sent, whole(begin), whole(step), cells, untold_aside=untold_aside)
     return sent
 
@@ -153,7 +158,7 @@ def _plain(sent: _Sent, width: int) -> Rows | None:
         columns = list(zip(*cast("list[list[Number | None]]", sent.cells), strict=True))
     except ValueError:  # ragged
         return None
-    rows = Rows(sent.times, columns)
+    rows = Rows(sent.times, columns, ascend=sent.ascend)
     if len(columns) != width or not _CELLS.issuperset(chain.from_iterable(rows.kinds)):
         return None
     # one that is not finite would show in the sum

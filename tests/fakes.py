@@ -191,18 +191,23 @@ class FakeState:
         if not page.rows:
             return Admitted()
         since = self.kept_since.get(module, 0)
+        times = [row.time for row in page.rows]
         news = [row.time for row in page.rows if row.time >= since and self._news(module, page, row)]
-        newest = max(self.newest_rows.get(module, 0), page.rows[-1].time)
+        reached = self.newest_rows.get(module, 0)
+        newest = max(reached, times[-1])
         self.newest_rows[module] = newest
         self.kept_since[module] = max(since, newest - RETENTION)
+        old = [time for time in times if time < self.kept_since[module] and time not in news]
+        gaps = self.looks(module).gaps
+        news = [time for time in old if any(gap.begin < time < gap.end for gap in gaps)] + news
         covered = [series for series in self.spans if series.device in devices]
         late = sorted({time for series in covered for time in news if time in self.spans[series]})
         for series in covered:
             self.spans[series] -= Spans.at(late)
         if news:
-            before = [time for time in self.rows[module] if time < page.rows[0].time]
-            times = [*sorted(before)[-1:], *(row.time for row in page.rows)]
-            self.looks_back[module] = self.looks(module).seen(times, news, newest)
+            kept = [time for time in self.rows[module] if time < times[0]]
+            before = [reached] if 0 < reached < times[0] else sorted(kept)[-1:]
+            self.looks_back[module] = self.looks(module).seen([*before, *times], news, newest)
         return Admitted(news, late)
 
     def looks(self, module: ModuleId) -> Looks:

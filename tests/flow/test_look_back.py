@@ -5,7 +5,7 @@ import pytest
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.events import RowsArrivedLate
 from netaflux.core.model import PAGE_ROWS
-from tests.flow.scene import STEP, Scene, at
+from tests.flow.scene import ONE, STEP, Scene, at
 
 HOUR, DAY = 3600 // STEP, 86_400 // STEP
 
@@ -74,6 +74,21 @@ async def test_a_gap_that_is_filled_later_is_looked_at_after_an_hour() -> None:
     await passing(played, end + 2, end + HOUR + 14)
 
     assert set(range(begin, end)) <= set(played.rows())
+
+
+async def test_a_gap_of_weeks_is_filled_too_when_its_rows_come_in_the_end() -> None:
+    """They are older than the rows that are kept to be compared."""
+    played = scene()
+    await played.sync()
+    begin, end = 21 * DAY, 42 * DAY
+    played.measure(*range(end, end + 2))
+    await played.sync()
+    played.measure(*range(begin, end))
+
+    await passing(played, end + 2, end + HOUR + 14)
+
+    assert set(range(begin, end)) <= set(played.rows())
+    assert set(played.to[ONE].writes.values()) == {1}
 
 
 async def test_looking_back_is_due_until_it_has_succeeded() -> None:

@@ -215,8 +215,31 @@ async def test_a_row_long_dropped_is_never_taken_for_a_new_one(state: State) -> 
     await state.coverage.admit(MODULE, page({100 + DAY + RETENTION: [2.0]}), [BASEMENT])
     await state.coverage.grow({TEMP: Spans((1, 100 + DAY + RETENTION))})
 
-    assert await state.coverage.admit(MODULE, page({100: [5.0], 200: [6.0]}), [BASEMENT]) == Admitted()
+    assert await state.coverage.admit(MODULE, page({50: [5.0], 100: [6.0]}), [BASEMENT]) == Admitted()
     assert state.coverage.covered(TEMP) == Spans((1, 100 + DAY + RETENTION))
+
+
+async def test_a_row_in_a_known_gap_is_new_however_old_it_is(state: State) -> None:
+    """A module was silent for weeks, and its rows come after all; that there were none is known."""
+    end = 100 + DAY + RETENTION
+    await state.coverage.admit(MODULE, page({100: [1.0]}), [BASEMENT])
+    await state.coverage.admit(MODULE, page({end: [2.0]}), [BASEMENT])
+    await state.coverage.grow({TEMP: Spans((1, end))})
+
+    admitted = await state.coverage.admit(MODULE, page({100: [5.0], 200: [6.0], end: [2.0]}), [BASEMENT])
+
+    assert admitted == Admitted(news=[200], late=[200])
+    assert state.coverage.covered(TEMP) == Spans((1, 199), (201, end))
+
+
+async def test_what_has_filled_a_gap_is_no_news_again(state: State) -> None:
+    end = 100 + DAY + RETENTION
+    await state.coverage.admit(MODULE, page({100: [1.0]}), [BASEMENT])
+    await state.coverage.admit(MODULE, page({end: [2.0]}), [BASEMENT])
+    await state.coverage.admit(MODULE, page({200: [6.0], 300: [6.0]}), [BASEMENT])
+    await state.coverage.grow({TEMP: Spans((1, end))})
+
+    assert await state.coverage.admit(MODULE, page({200: [6.0], 300: [6.0]}), [BASEMENT]) == Admitted()
 
 
 async def test_a_page_that_is_too_old_costs_no_commit(state: State) -> None:

@@ -10,6 +10,7 @@ All moments are times of rows, never of a clock: a module that was silent has up
 What reaches no further back than a page holds is part of the poll itself and costs no call.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -95,6 +96,14 @@ class Looks:
         known = tuple(part for part in left if newest - part.end < FORGOTTEN)
         fresh = (gap for gap in gaps_between(times, newest) if not any(gap.within(each) for each in known))
         return replace(self, gaps=(*known, *fresh))
+
+    def filled(self, times: Sequence[int], before: int) -> list[int]:
+        """Those of these ascending times that lie in a gap, and before a moment from which on rows are kept.
+
+        Nothing tells whether such a row is known; but there was none in the gap, so it is news.
+        """
+        old = times[: bisect_left(times, before)]
+        return [time for time in old if any(gap.begin < time < gap.end for gap in self.gaps)]
 
     def due(self, newest: int) -> Due:
         """What to ask for again, now that there are rows up to `newest`."""

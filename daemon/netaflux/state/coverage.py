@@ -21,6 +21,7 @@ from netaflux.core.model import (
     ModuleId,
     Page,
     Row,
+    Rows,
     Series,
     SetAside,
     Window,
@@ -29,8 +30,8 @@ from netaflux.core.ports import Clock
 from netaflux.core.spans import Spans
 from netaflux.state.aside import Place, put_aside, take_back
 from netaflux.state.database import Database
-from netaflux.state.looks import all_looks, looked, notice
-from netaflux.state.source_rows import RETENTION, Extent, extents, keep, newest_row
+from netaflux.state.looks import all_looks, looked, looks_of, notice
+from netaflux.state.source_rows import RETENTION, Extent, extent, extents, keep, newest_row
 
 _NOTHING = Spans()
 _NO_LOOKS = Looks()
@@ -146,7 +147,7 @@ class StoredCoverage:
 
         Raises StateError.
         """
-        if page.last is None or self._extents.get(module, Extent()).outlived(page.last):
+        if page.last is None or self._brings_nothing(module, page):
             return Admitted()
         if self._growth and self._growth.recorded:
             # what was acknowledged before is recorded before, or it would fill the holes that are cut now
@@ -157,6 +158,11 @@ class StoredCoverage:
         )
         effect: _Effect = await self._database.run(work, then=partial(self._note_admitted, module))
         return effect.admitted
+
+    def _brings_nothing(self, module: ModuleId, page: Page) -> bool:
+        """Whether all of its rows are too old to be compared, and fill no gap."""
+        extent, times = self._extents.get(module, Extent()), Rows.of(page.rows).times
+        return extent.outlived(times[-1]) and not self.looks(module).filled(times, extent.kept_since)
 
     async def grow(self, grown: Mapping[Series, Spans], aside: Sequence[SetAside] = ()) -> None:
         """Add what a destination has acknowledged, and the rows that it refused. Raises StateError."""
@@ -228,13 +234,16 @@ def _admit(
     hint: int | None,
     retention: int,
 ) -> _Effect:
-    extent, news = keep(connection, module, page, hint, retention)
+    before = extent(connection, module)
+    after, news = keep(connection, module, page, before, hint, retention)
+    times = Rows.of(page.rows).times
+    news = looks_of(connection, module).filled(times, after.kept_since) + news
     cuts = [cut for device in devices for cut in _cut(connection, device, news)] if news else []
     _write(connection, cuts)
     late = sorted({time for cut in cuts for time in cut.before.held(news)})
     take_back(connection, devices, news)
-    looks = notice(connection, module, page, news, extent.newest or news[-1]) if news else None
-    return _Effect(extent, looks, cuts, Admitted(news, late))
+    looks = notice(connection, module, times, news, (before, after)) if news else None
+    return _Effect(after, looks, cuts, Admitted(news, late))
 
 
 def _cut(connection: sqlite3.Connection, device: DeviceName, times: Sequence[int]) -> Iterator[_Change]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import orjson
 
 from netaflux.core.lookback import Looks
-from netaflux.core.model import ModuleId, Page, Rows, Window
+from netaflux.core.model import ModuleId, Window
+from netaflux.state.source_rows import Extent
 
 
 def all_looks(connection: sqlite3.Connection) -> dict[ModuleId, Looks]:
@@ -16,19 +17,30 @@ def all_looks(connection: sqlite3.Connection) -> dict[ModuleId, Looks]:
 
 
 def notice(
-    connection: sqlite3.Connection, module: ModuleId, page: Page, news: Sequence[int], newest: int
+    connection: sqlite3.Connection,
+    module: ModuleId,
+    times: Sequence[int],
+    news: Sequence[int],
+    extents: tuple[Extent, Extent],
 ) -> Looks:
-    """Note the gaps of a page that has brought news, and what it has filled; answer what is known then."""
-    before = _looks(connection, module)
-    times = list(Rows.of(page.rows).times)
+    """Note the gaps between rows at `times`, some of them news, and what they fill; answer what is known.
+
+    `extents` are the module's before and after these rows.
+    """
+    before = looks_of(connection, module)
+    reached, newest = extents[0].newest, extents[1].newest or times[-1]
     if times[0] == news[0]:  # the row before it stands in an earlier page
-        times[:0] = _row_before(connection, module, times[0])
+        times = [*_row_before(connection, module, times[0], reached), *times]
     after = before.seen(times, news, newest)
     _write(connection, module, before, after)
     return after
 
 
-def _row_before(connection: sqlite3.Connection, module: ModuleId, time: int) -> list[int]:
+def _row_before(
+    connection: sqlite3.Connection, module: ModuleId, time: int, reached: int | None
+) -> list[int]:
+    if reached is not None and reached < time:
+        return [reached]  # after a long silence it is not kept any more
     found = connection.execute(
         "SELECT time FROM source_rows WHERE module = ? AND time < ? ORDER BY time DESC LIMIT 1",
         (module, time),
@@ -38,7 +50,7 @@ def _row_before(connection: sqlite3.Connection, module: ModuleId, time: int) -> 
 
 def looked(connection: sqlite3.Connection, module: ModuleId, newest: int, asked: Sequence[Window]) -> Looks:
     """Note that all of these windows was fetched again, as was due with rows up to `newest`."""
-    before = _looks(connection, module)
+    before = looks_of(connection, module)
     after = before
     for window in asked:
         after = after.looked(newest, window)
@@ -46,7 +58,8 @@ def looked(connection: sqlite3.Connection, module: ModuleId, newest: int, asked:
     return after
 
 
-def _looks(connection: sqlite3.Connection, module: ModuleId) -> Looks:
+def looks_of(connection: sqlite3.Connection, module: ModuleId) -> Looks:
+    """The module's."""
     row = connection.execute("SELECT record FROM looks WHERE module = ?", (module,)).fetchone()
     return Looks() if row is None else Looks.from_json(orjson.loads(row[0]))
 

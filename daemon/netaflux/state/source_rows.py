@@ -47,10 +47,14 @@ def extents(connection: sqlite3.Connection) -> dict[ModuleId, Extent]:
 
 
 def keep(
-    connection: sqlite3.Connection, module: ModuleId, page: Page, hint: int | None, retention: int
+    connection: sqlite3.Connection,
+    module: ModuleId,
+    page: Page,
+    before: Extent,
+    hint: int | None,
+    retention: int,
 ) -> tuple[Extent, list[int]]:
     """Keep what the page brings, drop what is too old; answer the times of new and of changed rows."""
-    before = _extent(connection, module)
     told = before.told(hint, retention)
     fetched = _fetched(page, told.kept_since)
     stored = _stored(connection, module, fetched) if fetched else {}
@@ -110,7 +114,8 @@ def _grown(stored: Measures | None, fetched: Measures) -> tuple[Measures, bool]:
     return known, other
 
 
-def _extent(connection: sqlite3.Connection, module: ModuleId) -> Extent:
+def extent(connection: sqlite3.Connection, module: ModuleId) -> Extent:
+    """The module's, where it is known; else that of nothing."""
     row = connection.execute("SELECT newest, kept_since FROM modules WHERE id = ?", (module,)).fetchone()
     return Extent() if row is None else Extent(*row)
 

@@ -23,8 +23,8 @@ from netaflux.core.devices import Device
 from netaflux.core.errors import StateError
 from netaflux.core.events import Event
 from netaflux.core.limits import Limit
-from netaflux.core.model import AccountName, DestinationName
-from netaflux.core.ports import Clock, Observer, Source
+from netaflux.core.model import AccountName, DestinationName, SourceName
+from netaflux.core.ports import Clock, Observer
 from netaflux.destinations import OpenDestination, open_destination
 from netaflux.flow.account import Account
 from netaflux.flow.courier import Courier
@@ -37,7 +37,7 @@ from netaflux.netatmo.oauth import TokenEndpoint
 from netaflux.netatmo.scope import World
 from netaflux.netatmo.settings import LimitsSettings
 from netaflux.netatmo.tokens import TokenKeeper
-from netaflux.sources.netatmo import NetatmoSource
+from netaflux.sources import Sources
 from netaflux.state.open import State, open_state
 from netaflux.status.record import Record
 
@@ -71,12 +71,24 @@ class Hub:
 class Connected:
     """An account with its way to Netatmo."""
 
-    account: Account
+    name: AccountName
+    kinds: Mapping[SourceName, Account]
+    """Its modules by their source, where devices mirror any; of stations anyway."""
+    sources: Sources
     client: NetatmoClient
     http: Http
-    source: Source
     keeper: TokenKeeper
     gate: Gate
+
+    @property
+    def mirrored(self) -> Sequence[Account]:
+        """The kinds of modules that devices mirror; stations where there is no device yet."""
+        return [each for each in self.kinds.values() if each.devices] or [*self.kinds.values()]
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """All devices that mirror one of its modules."""
+        return [device for each in self.kinds.values() for device in each.devices]
 
     @cached_property
     def netatmo(self) -> "library.Netatmo":
@@ -105,6 +117,12 @@ class App:
     doors: Mapping[DestinationName, Door]
     courier: Courier
     accounts: Mapping[AccountName, Connected]
+
+    def kinds(self) -> Iterator[tuple[Connected, Account]]:
+        """What is polled: each account's modules, kind by kind."""
+        for connected in self.accounts.values():
+            for account in connected.mirrored:
+                yield connected, account
 
     async def open_doors(self, *, patient: bool = True, record: bool = True) -> None:
         """Find out who the destinations are, all at once; a failing one is left alone until it is due.
@@ -209,11 +227,19 @@ class _Wiring:
             clock=self.clock,
             observer=self.hub,
         )
-        source = NetatmoSource(client)
-        account = Account(
+        sources = Sources(client, http, self.clock, lambda: keeper.scopes)
+        wanted = {SourceName.STATIONS, *(device.source for device in devices)}
+        kinds = {each: self._kind(name, devices, sources, each) for each in SourceName if each in wanted}
+        return Connected(name, kinds, sources, client, http, keeper, gate)
+
+    def _kind(
+        self, name: AccountName, devices: Sequence[Device], sources: Sources, source: SourceName
+    ) -> Account:
+        return Account(
             name,
-            devices,
-            source=source,
+            [device for device in devices if device.source is source],
+            source=sources[source],
+            source_name=source,
             courier=self.courier,
             coverage=self.state.coverage,
             bindings=self.state.bindings,
@@ -221,7 +247,6 @@ class _Wiring:
             clock=self.clock,
             observer=self.hub,
         )
-        return Connected(account, client, http, source, keeper, gate)
 
     def _keeper(self, name: AccountName, http: Http) -> TokenKeeper:
         netatmo = self.settings.netatmo

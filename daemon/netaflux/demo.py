@@ -18,7 +18,16 @@ from netaflux.config import load
 from netaflux.core.events import BatchDelivered, Event
 from netaflux.service.rounds import Rounds
 from netaflux.service.signals import stop_on_signals
-from netaflux.simulator import ChannelReport, Limits, NetatmoSettings, Served, World, demo_house, serve
+from netaflux.simulator import (
+    ALL_SCOPES,
+    ChannelReport,
+    Limits,
+    NetatmoSettings,
+    Served,
+    World,
+    demo_house,
+    serve,
+)
 
 DAYS = 30
 SPEED = 60.0
@@ -100,7 +109,8 @@ async def _played(stage: Stage, watch: Watch, *, live: bool) -> AsyncIterator[Js
 async def _staged(days: float, *, live: bool) -> AsyncIterator[Stage]:
     clock = ScaledClock(SPEED) if live else RealClock()
     speed = SPEED if live else 1.0
-    world = World.of(demo_house(clock.now(), days, live=live), netatmo=NetatmoSettings(limits=LIMITS))
+    house = demo_house(clock.now(), days, live=live)
+    world = World.of(house, netatmo=NetatmoSettings(limits=LIMITS), scopes=ALL_SCOPES)
     with tempfile.TemporaryDirectory(prefix="netaflux-demo-") as folder:
         async with serve(world, clock) as served:
             text = served.configuration(f"{folder}/state") + CONFIGURED_LIMITS

@@ -21,6 +21,7 @@ def a_module(identity: str, name: str | None, **more: object) -> Json:
     return {
         "event": "module",
         "account": "default",
+        "source": "stations",
         "id": identity,
         "station": "70:ee:50:00:00:01",
         "kind": "NAModule1",
@@ -90,6 +91,30 @@ def test_a_module_of_another_account_says_whose_it_is(modules: list[Json], capsy
     assert blocks(capsys.readouterr().out)[0]["account"] == "parents"
 
 
+def test_what_is_no_weather_module_says_where_it_is_found(modules: list[Json], capsys: Captured) -> None:
+    modules += [
+        a_module("1746182631", "Living room", source="rooms", channels=["Temp_C", "Setpoint_C"]),
+        a_module("02:00:00:00:00:01", "Living room"),
+    ]
+    data.devices(toml=True)
+
+    room, module = blocks(capsys.readouterr().out)
+    assert (room["source"], room["module"]) == ("rooms", "AR Home/Living room")
+    assert (module.get("source"), module["module"]) == (None, "AR Home/Living room")
+
+
+def test_a_camera_is_recorded_only_where_a_person_asks_for_it(modules: list[Json], capsys: Captured) -> None:
+    modules += [a_module("70:ee:50:00:00:0b", "Hall", source="cameras", channels=["Person"])]
+    data.devices(toml=True)
+    told = capsys.readouterr().out
+
+    assert blocks(told) == []
+    uncommented = told.replace("#[[", "[[").replace("\n#", "\n")
+    assert blocks(uncommented) == [
+        {"name": "Netatmo_Hall", "source": "cameras", "module": "AR Home/Hall"},
+    ]
+
+
 def test_no_name_can_break_out_of_its_block(
     modules: list[Json], capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,4 +168,4 @@ def test_an_account_without_a_station_is_told(monkeypatch: pytest.MonkeyPatch, c
     assert data.devices() == 0
     told = capsys.readouterr()
     assert told.out == ""
-    assert "no weather station" in told.err
+    assert "nothing that measures is in these accounts" in told.err

@@ -57,7 +57,7 @@ TROUBLED: Json = {
                 "reason": "User usage reached",
             },
             "thrifty": {"hours": 2, "factor": 1.0},
-            "trouble": {"reason": "Netatmo is away", "remedy": ""},
+            "trouble": {"source": "stations", "reason": "Netatmo is away", "remedy": ""},
         },
         {
             "name": "parents",

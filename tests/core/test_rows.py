@@ -46,6 +46,10 @@ FORMULAS: Mapping[str, Callable[[Cells], Number]] = {
     "H2O_gm3": lambda row: ppm(row) * 0.001 * 18.0 / 22.4,
     "H2O_oz_ft3": lambda row: ppm(row) * 0.001 * 18.0 / 22.4 / 28.3495231 / 35.3146667,
     "Mine": lambda row: 1 / (row["CO2"] - 400) + row["Humidity"],
+    "Setpoint_C": lambda row: row["Setpoint"],
+    "Setpoint_F": lambda row: row["Setpoint"] * 9.0 / 5.0 + 32.0,
+    "Boiler_On_s": lambda row: row["BoilerOn"],
+    "Boiler_Off_s": lambda row: row["BoilerOff"],
     **{name: itemgetter(name) for name in UNITS if name not in ("Temperature", "Humidity")},
 }
 """Every channel as a person would write it down, apart from the product's own code."""

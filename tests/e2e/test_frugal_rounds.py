@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netaflux.app import App
 from netaflux.core.errors import UpstreamFault
-from netaflux.core.model import AccountName, Survey
+from netaflux.core.model import AccountName, SourceName, Survey
 from netaflux.flow.account import Account
 from netaflux.flow.errand import Carried
 from netaflux.simulator import Fault
@@ -31,7 +31,7 @@ def living(
 
 
 def _account(app: App) -> Account:
-    return app.accounts[AccountName("default")].account
+    return app.accounts[AccountName("default")].kinds[SourceName.STATIONS]
 
 
 def test_modules_that_vanish_one_by_one_cost_no_surveys_of_their_own(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from netaflux.commands.perform import perform
 from netaflux.commands.status import status
 from netaflux.commands.words import Json
 from netaflux.core.events import BudgetClosed
+from netaflux.core.model import SourceName
 from netaflux.service.rounds import OVERDUE, Rounds
 from netaflux.simulator import World
 from tests.e2e.household import NOW, Household, household, performed, roomy
@@ -89,7 +90,7 @@ async def test_a_progress_tells_until_when_and_why(tmp_path: Path, command: str)
 
 async def test_the_status_shows_a_closed_budget(tmp_path: Path) -> None:
     async with closed_household(tmp_path) as home, home.app() as app:
-        asking = asyncio.create_task(app.accounts["default"].source.survey())  # type: ignore[index]
+        asking = asyncio.create_task(app.accounts["default"].sources[SourceName.STATIONS].survey())  # type: ignore[index]
         await asyncio.sleep(0.1)
         (account,) = (await status(app, lambda *_: None))["accounts"]
         asking.cancel()
@@ -137,4 +138,4 @@ def test_calls_that_wait_for_an_hour_are_well_and_bells_that_do_not_ring_are_not
     waiting, silent = run_virtually(main)
 
     assert waiting == []
-    assert silent == ["the bell of account:default has not rung"]
+    assert silent == ["the bell of account:default/stations has not rung"]

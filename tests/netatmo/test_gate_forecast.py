@@ -68,7 +68,7 @@ async def test_what_live_polling_needs_is_left_to_it() -> None:
     house = House(account=(50, 100))
     async with house.process() as budget:
         gate = await budget.gate(ANNE)
-        gate.declare_live_need(60)
+        gate.share().declare_live_need(60)
         end = foreseen(budget, gate, 60)
         times = await made_at_once(gate, 60)
 

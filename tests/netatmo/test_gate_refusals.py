@@ -331,7 +331,7 @@ async def test_a_restart_between_the_two_refusals_hides_nothing() -> None:
 async def test_what_live_polling_declares_stays_free_of_history() -> None:
     async with House(account=(100, 100)).process() as budget:
         gate = await budget.gate(ANNE)
-        gate.declare_live_need(40)
+        gate.share().declare_live_need(40)
         history = asyncio.create_task(made(gate, Lane.HISTORY, calls=60))
         await asyncio.sleep(300)
 
@@ -356,18 +356,29 @@ async def test_live_polling_that_does_not_fit_is_to_be_rarer_until_the_refusal_i
     house = House(account=(40, 100))
     async with house.process() as budget:
         gate = await budget.gate(ANNE)
-        assert gate.stretch(60) == gate.state().stretch == 1
+        share = gate.share()
+        assert share.stretch(60) == gate.state().stretch == 1
         await refused(gate)
-        assert gate.stretch(60) == gate.state().stretch == pytest.approx(60 / 8.4)
+        assert share.stretch(60) == gate.state().stretch == pytest.approx(60 / 8.4)
         await made(gate)
         await asyncio.sleep(8 * 3600)
-        assert gate.stretch(60) == 1
+        assert share.stretch(60) == 1
+
+
+@in_no_time
+async def test_what_all_kinds_of_modules_need_is_counted_together() -> None:
+    async with House(account=(100, 100)).process() as budget:
+        gate = await budget.gate(ANNE)
+        stations, rooms = gate.share(), gate.share()
+        assert rooms.stretch(70) == 1
+
+        assert stations.stretch(70) == rooms.stretch(70) == pytest.approx(2)
 
 
 @in_no_time
 async def test_the_app_s_limit_stretches_the_polling_of_all_accounts_together() -> None:
     async with House(app=(100, 100)).process() as budget:
-        anne, ben = await budget.gate(ANNE), await budget.gate(BEN)
+        anne, ben = (await budget.gate(ANNE)).share(), (await budget.gate(BEN)).share()
         assert anne.stretch(70) == 1
         ben.stretch(70)
 

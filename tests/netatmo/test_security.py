@@ -24,7 +24,7 @@ from netaflux.netatmo.camera_events import CameraEvent, Picture
 from netaflux.netatmo.cameras import Camera, GuardedHome, Person
 from netaflux.netatmo.housing import Housing
 from netaflux.netatmo.live import Addresses, addresses
-from netaflux.netatmo.security import Security
+from netaflux.netatmo.security import READ_SCOPES, Security
 from netaflux.netatmo.sightings import Sightings
 from netaflux.simulator import Fault, Served, World, serve
 from netaflux.simulator.accounts import ALL_SCOPES
@@ -354,6 +354,7 @@ async def test_a_missing_scope_is_named() -> None:
         with pytest.raises(ScopeDenied) as writing:
             await scene.security.mark_away(AR_HOME)
 
-    assert "read_camera" in reading.value.remedy
-    assert 'authorize --scope "read_station read_camera read_presence read_doorbell"' in reading.value.remedy
-    assert "needs write_camera" in writing.value.remedy
+    asked = " ".join(f"--scope {each}" for each in ("read_station", *READ_SCOPES))
+    assert "this needs read_camera or read_presence or read_doorbell" in reading.value.message
+    assert f"`netaflux authorize {asked}`" in reading.value.remedy
+    assert "this needs write_camera" in writing.value.message

@@ -28,7 +28,7 @@ def test_a_trouble_is_kept_from_its_beginning_and_counted() -> None:
     clock.time += 60
     record.tell(events.PollFailed(module=MODULE, reason="still away"))
 
-    assert record.trouble(MODULE, ACCOUNT) == {
+    assert record.trouble(MODULE, ACCOUNT, "stations") == {
         "reason": "still away",
         "since": 1000,
         "count": 2,
@@ -41,20 +41,20 @@ def test_a_good_poll_ends_the_trouble() -> None:
     record.tell(events.PollFailed(module=MODULE, reason="away"))
     record.tell(events.PollCompleted(module=MODULE, pages=1, rows=12))
 
-    assert record.trouble(MODULE, ACCOUNT) is None
+    assert record.trouble(MODULE, ACCOUNT, "stations") is None
     assert record.polled == {MODULE: 1000}
 
 
 def test_the_trouble_of_an_account_is_that_of_its_modules_until_it_is_over() -> None:
     record = Record(TurnedClock())
     record.tell(events.AccountFailed(account=ACCOUNT, reason="not authorized", remedy="Authorize."))
-    meanwhile = record.trouble(MODULE, ACCOUNT)
+    meanwhile = record.trouble(MODULE, ACCOUNT, "stations")
     record.tell(events.AccountRecovered(account=ACCOUNT, failures=1))
 
     assert meanwhile is not None
     assert (meanwhile["reason"], meanwhile["remedy"]) == ("not authorized", "Authorize.")
-    assert record.trouble(MODULE, AccountName("parents")) is None
-    assert record.trouble(MODULE, ACCOUNT) is None
+    assert record.trouble(MODULE, AccountName("parents"), "stations") is None
+    assert record.trouble(MODULE, ACCOUNT, "stations") is None
 
 
 def test_the_newest_values_are_those_of_the_newest_row_whatever_comes_last() -> None:

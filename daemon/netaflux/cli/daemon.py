@@ -180,8 +180,11 @@ def _notes(answer: Json) -> Iterator[str]:
         if account["needs_person"]:
             yield about(f"account {account['name']}", account["suspicion"])
             yield f"  → {account['remedy']}"
-        elif account["trouble"]:
-            yield about(f"account {account['name']}", account["trouble"]["reason"])
+        elif trouble := account["trouble"]:
+            what = "" if trouble["source"] == "stations" else f", {trouble['source']}"
+            yield about(f"account {account['name']}{what}", trouble["reason"])
+            if trouble["remedy"]:
+                yield f"  → {trouble['remedy']}"
     yield from _aside(answer["rows_aside"])
 
 

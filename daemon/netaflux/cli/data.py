@@ -1,6 +1,7 @@
 """`netaflux sync` and `netaflux devices`."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,10 +150,11 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
         Print `[[devices]]` blocks to paste into the configuration.
     """
     modules: list[Json] = []
+    unseen: list[Json] = []
     results: list[Json] = []
 
     def take(event: Json) -> None:
-        (modules if event["event"] == "module" else results).append(event)
+        {"module": modules, "unseen": unseen}.get(event["event"], results).append(event)
 
     code = carry_out(place, "devices", {}, take)
     result = results[-1]
@@ -160,11 +162,15 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
         explain(result)
         return code
     if json:
-        as_json({"modules": modules, "failed": result["failed"]})
+        as_json({"modules": modules, "unseen": unseen, "failed": result["failed"]})
     elif toml:
         print(_blocks(modules), end="")
     else:
         _show_modules(modules, failed=bool(result["failed"]))
+    if sys.stderr.isatty():  # a hint, for those who have such things
+        for each in unseen:
+            say(f"account {each['account']}: not looked for {each['source']}: {each['reason']}")
+            say(f"  → {each['remedy']}")
     for failed in result["failed"]:
         message = about(f"account {failed['account']}", failed["reason"])
         explain({"message": message, "remedy": failed["remedy"]})
@@ -176,6 +182,7 @@ def _show_modules(modules: list[Json], *, failed: bool) -> None:
         (
             module["titles"][-1] if module["titles"] else module["name"],
             module["id"],
+            module["source"],
             module["kind"],
             {True: "yes", False: "no", None: "?"}[module["reachable"]],
             when(module["newest"]),
@@ -184,14 +191,14 @@ def _show_modules(modules: list[Json], *, failed: bool) -> None:
         )
         for module in modules
     ]
-    table(("module", "id", "kind", "reachable", "newest row", "mirrored by", "measures"), rows)
+    table(("module", "id", "source", "kind", "reachable", "newest row", "mirrored by", "measures"), rows)
     if not modules and not failed:
-        say("no weather station is in these accounts, nor shared with them")
+        say("nothing that measures is in these accounts, nor shared with them")
 
 
 def _blocks(modules: list[Json]) -> str:
     """Blocks of the configuration; a title or name that is not one module's alone gives way to the id."""
-    titles = Counter(title for module in modules for title in module["titles"])
+    titles = Counter((module["source"], title) for module in modules for title in module["titles"])
     names = Counter(map(_device_name, modules))
     return "\n".join(_block(module, titles, names) for module in modules)
 
@@ -200,8 +207,8 @@ def _device_name(module: Json) -> str:
     return "Netatmo_" + re.sub(r"[^0-9A-Za-z]+", "_", module["name"] or module["id"]).strip("_")
 
 
-def _block(module: Json, titles: Counter[str], names: Counter[str]) -> str:
-    own = [title for title in module["titles"] if titles[title] == 1]
+def _block(module: Json, titles: Counter[tuple[str, str]], names: Counter[str]) -> str:
+    own = [title for title in module["titles"] if titles[module["source"], title] == 1]
     name = _device_name(module)
     if names[name] > 1:
         name += "_" + module["id"].replace(":", "")[-6:]
@@ -211,8 +218,12 @@ def _block(module: Json, titles: Counter[str], names: Counter[str]) -> str:
         f"module = {_quoted(own[-1] if own else module['id'])}  # {printable(module['id'])}",
         f"# channels = [{', '.join(map(_quoted, module['channels']))}]",
     ]
+    if module["source"] != "stations":
+        lines.insert(2, f"source = {_quoted(module['source'])}")
     if module["account"] != "default":
         lines.append(f"account = {_quoted(module['account'])}")
+    if module["source"] == "cameras":  # who was seen is recorded only where a person asks for it
+        lines = [f"#{line}" for line in lines]
     return "\n".join(lines) + "\n"
 
 

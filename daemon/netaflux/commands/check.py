@@ -8,8 +8,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from netaflux.app import App, Connected
 from netaflux.commands.words import Json, iso
 from netaflux.core.errors import ConfigError, NetafluxError
-from netaflux.flow.account import Roster
+from netaflux.core.model import SourceName
+from netaflux.flow.account import Account, Roster
 from netaflux.flow.door import Door
+
+WORDS = {each: each.value for each in SourceName} | {
+    SourceName.STATIONS: "modules",
+    SourceName.COACHES: "Home Coaches",
+    SourceName.BOILERS: "thermostats with a boiler",
+}
+"""What an account has, in words."""
 
 
 async def check(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
@@ -28,8 +36,8 @@ async def _checks(app: App) -> AsyncIterator[tuple[Json, int]]:
     for warning in app.warnings:
         yield _said("configuration", f"note: {warning}")
     yield await _state(app)
-    for connected in app.accounts.values():
-        async for said in _account(connected):
+    for connected, account in app.kinds():
+        async for said in _account(connected, account):
             yield said
     for door in app.doors.values():
         yield await _door(app, door)
@@ -52,15 +60,15 @@ async def _state(app: App) -> tuple[Json, int]:
     return _said("state", f"{app.state_dir} can be read and written")
 
 
-async def _account(connected: Connected) -> AsyncIterator[tuple[Json, int]]:
-    what = f"account {connected.account.name}"
+async def _account(connected: Connected, account: Account) -> AsyncIterator[tuple[Json, int]]:
+    what = f"account {connected.name}"
     try:
-        roster = await connected.account.preview()
+        roster = await account.preview()
     except NetafluxError as error:
         yield _failed(what, error)
         return
-    modules = len(roster.survey.modules)
-    yield _said(what, f"authorized until {iso(connected.keeper.expires_at)}, {modules} modules")
+    found = f"{len(roster.survey.modules)} {WORDS[account.source_name]}"
+    yield _said(what, f"authorized until {iso(connected.keeper.expires_at)}, {found}")
     for said in _devices(roster):
         yield said
 

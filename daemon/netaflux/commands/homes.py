@@ -33,7 +33,7 @@ def _home(of: HomeOf) -> Json:
     home = of.home
     return {
         "event": "home",
-        "account": of.account.account.name,
+        "account": of.account.name,
         "id": home.id,
         "name": home.name,
         "timezone": home.timezone,

@@ -76,7 +76,7 @@ async def import_csv(app: App, asked: Json) -> AsyncGenerator[Json, None]:
 
 
 def _device(app: App, name: DeviceName) -> Device:
-    devices = {device.name: device for each in app.accounts.values() for device in each.account.devices}
+    devices = {device.name: device for each in app.accounts.values() for device in each.devices}
     if name not in devices:
         raise UsageError(f"no device `{name}` in the configuration{near_or_all(name, list(devices))}")
     return devices[name]
@@ -115,7 +115,7 @@ def _check_choice(app: App, device: Device, chosen: Sequence[ChannelName]) -> No
 
 async def _module(app: App, device: Device, *, needed: bool) -> tuple[Module | None, str | None]:
     """The module that the device mirrors, or why it is not known; that is an error where it is `needed`."""
-    account = app.accounts[device.account].account
+    account = app.accounts[device.account].kinds[device.source]
     try:
         async with asyncio.timeout(PATIENCE):
             roster = account.roster or await account.preview()

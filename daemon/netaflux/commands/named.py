@@ -11,7 +11,7 @@ from netaflux.core.since import Since, read_since
 
 def known_devices(app: App, names: Collection[DeviceName]) -> None:
     """Make sure that the configuration has all of them. Raises UsageError, with what may have been meant."""
-    known = [device.name for connected in app.accounts.values() for device in connected.account.devices]
+    known = [device.name for connected in app.accounts.values() for device in connected.devices]
     for name in names:
         if name not in known:
             raise UsageError(f"no device `{name}` in the configuration{near_or_all(name, known)}")

@@ -81,7 +81,7 @@ def outlook(app: App, stretches: Iterable[Stretch], learnt: Learnt) -> Json:
 def _by_account(stretches: Iterable[Stretch]) -> dict[AccountName, list[Stretch]]:
     found: dict[AccountName, list[Stretch]] = {}
     for each in stretches:
-        found.setdefault(each.connected.account.name, []).append(each)
+        found.setdefault(each.connected.name, []).append(each)
     return found
 
 

@@ -1,7 +1,8 @@
 """The answer of `/status`: how every account, device and destination is doing. Times are unix seconds.
 
 version, started, now
-accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy, trouble,
+accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy,
+              trouble (of its first kind of modules that cannot be polled: source, reason, remedy),
               calls (per window: used, limit, seconds; waiting, closed_until, reason, wait, feeling,
               per_hour, stretch: `core/budget`, BudgetState),
               thrifty (null while calls suffice; else each module is asked every so many `hours`, and surveys
@@ -9,7 +10,7 @@ accounts      name, state, authorized_until, scopes, needs_person, suspicion, re
               backfill (null where no past is lacking; else `rows` and `calls` since the start, all accounts'
               together, what `commands/outlook` says, and `waiting_until` and `reason`: `commands/waiting`)
 app_calls     the same of the app's limits, over all accounts
-devices       device, account, module, title, reachable, channels, begin, newest (row), next_poll,
+devices       device, account, source, module, title, reachable, channels, begin, newest (row), next_poll,
               last_poll, trouble, and per destination: watermark, lag (seconds behind the newest row),
               rows (since the start), newest (values of the last row sent)
 missing       device, reason: configured, but not found in the account
@@ -28,10 +29,11 @@ from netaflux.commands.words import Json
 from netaflux.core.budget import BudgetState
 from netaflux.core.devices import Target
 from netaflux.core.lookback import LOOK_BACK
-from netaflux.core.model import AccountName, DestinationName, ModuleId, SetAside
+from netaflux.core.model import DestinationName, ModuleId, SetAside
+from netaflux.flow.account import Account
 from netaflux.flow.door import Door
 
-NextPoll = Callable[[AccountName, ModuleId], float | None]
+NextPoll = Callable[[Account, ModuleId], float | None]
 
 
 async def status(app: App, next_poll: NextPoll) -> Json:
@@ -41,12 +43,12 @@ async def status(app: App, next_poll: NextPoll) -> Json:
         "started": app.record.started,
         "now": app.clock.now(),
         "accounts": [_account(app, connected) for connected in app.accounts.values()],
-        "devices": [_device(app, target, next_poll) for target in _targets(app)],
+        "devices": [_device(app, account, target, next_poll) for account, target in _targets(app)],
         "missing": [
             {"device": missing.device, "reason": missing.reason}
-            for connected in app.accounts.values()
-            if connected.account.roster
-            for missing in connected.account.roster.missing.values()
+            for _, account in app.kinds()
+            if account.roster
+            for missing in account.roster.missing.values()
         ],
         "destinations": [_destination(app, door) for door in app.doors.values()],
         "app_calls": _calls(app.budget.state()),
@@ -54,15 +56,20 @@ async def status(app: App, next_poll: NextPoll) -> Json:
     }
 
 
-def _targets(app: App) -> Iterable[Target]:
-    rosters = [connected.account.roster for connected in app.accounts.values()]
-    targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
-    return sorted(targets, key=lambda target: target.device)
+def _targets(app: App) -> Iterable[tuple[Account, Target]]:
+    found = [
+        (account, target)
+        for _, account in app.kinds()
+        if account.roster
+        for some in account.roster.targets.values()
+        for target in some
+    ]
+    return sorted(found, key=lambda each: each[1].device)
 
 
 def _account(app: App, connected: Connected) -> Json:
-    keeper, name = connected.keeper, connected.account.name
-    trouble, thrifty = app.record.accounts_failing.get(name), app.record.thrifty.get(name)
+    keeper, name = connected.keeper, connected.name
+    thrifty = app.record.thrifty.get(name)
     return {
         "name": name,
         "state": keeper.state,
@@ -74,14 +81,22 @@ def _account(app: App, connected: Connected) -> Json:
         "calls": _calls(connected.gate.state()),
         "thrifty": None if thrifty is None else {"hours": thrifty.hours, "factor": thrifty.factor},
         "backfill": _backfill(app, connected),
-        "trouble": None if trouble is None else {"reason": trouble.reason, "remedy": trouble.remedy},
+        "trouble": _trouble(app, connected),
     }
+
+
+def _trouble(app: App, connected: Connected) -> Json | None:
+    for account in connected.mirrored:
+        source = account.source_name.value
+        if trouble := app.record.accounts_failing.get((connected.name, source)):
+            return {"source": source, "reason": trouble.reason, "remedy": trouble.remedy}
+    return None
 
 
 def _backfill(app: App, connected: Connected) -> Json | None:
     """How far the account's past is, where more of it is lacking than the next poll brings."""
-    roster = connected.account.roster
-    every = roster.targets.values() if roster else ()
+    rosters = [account.roster for account in connected.mirrored if account.roster]
+    every = [targets for roster in rosters for targets in roster.targets.values()]
     stretches = [_stretch(app, connected, targets) for targets in every if not _rowless(app, targets)]
     if sum(each.lacking for each in stretches if each.lacking > LOOK_BACK) == 0:
         return None
@@ -132,11 +147,12 @@ def _aside(row: SetAside) -> Json:
     }
 
 
-def _device(app: App, target: Target, next_poll: NextPoll) -> Json:
-    module = target.module
+def _device(app: App, account: Account, target: Target, next_poll: NextPoll) -> Json:
+    module, source = target.module, account.source_name
     return {
         "device": target.device,
         "account": module.account,
+        "source": source.value,
         "module": module.id,
         "title": module.titles[-1] if module.titles else None,
         "kind": module.kind,
@@ -144,9 +160,9 @@ def _device(app: App, target: Target, next_poll: NextPoll) -> Json:
         "channels": [channel.name for channel in target.channels],
         "begin": target.begin,
         "newest": app.state.coverage.newest(module.id),
-        "next_poll": next_poll(module.account, module.id),
+        "next_poll": next_poll(account, module.id),
         "last_poll": app.record.polled.get(module.id),
-        "trouble": app.record.trouble(module.id, module.account),
+        "trouble": app.record.trouble(module.id, module.account, source.value),
         "destinations": [_at(app, target, name) for name in target.destinations],
     }
 

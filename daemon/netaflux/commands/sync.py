@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from pydantic import ValidationError
 
-from netaflux.app import App, Connected
+from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.sync_run import Left, Piece, Run, look_for_failed, look_for_lacking, result
 from netaflux.commands.words import Json
@@ -19,7 +19,7 @@ from netaflux.core.devices import Target
 from netaflux.core.errors import ConfigError, NetafluxError, UsageError
 from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
-from netaflux.flow.account import Roster
+from netaflux.flow.account import Account, Roster
 from netaflux.flow.together import Together
 
 PROGRESS_EVERY = 0.2
@@ -73,14 +73,14 @@ def _destinations(app: App, request: SyncRequest) -> set[DestinationName]:
     return {
         name
         for connected in app.accounts.values()
-        for device in connected.account.devices
+        for device in connected.devices
         if not request.devices or device.name in request.devices
         for name in device.destinations
     }
 
 
 def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
-    rosters = [connected.account.roster for connected in app.accounts.values()]
+    rosters = [account.roster for _, account in app.kinds()]
     targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
     return sorted(_chosen(targets, request), key=lambda target: target.device)
 
@@ -100,14 +100,14 @@ def _check(app: App, request: SyncRequest) -> None:
 
 
 async def _work(app: App, request: SyncRequest, run: Run) -> None:
-    chosen = [connected for connected in app.accounts.values() if _wanted(connected, request)]
+    chosen = [(connected, account) for connected, account in app.kinds() if _wanted(account, request)]
     async with Together(1, grace=0) as beside:  # both sides are greeted at the same time
         await beside.start(app.open_doors(patient=False))
-        rosters = await asyncio.gather(*(_surveyed(connected, request, run) for connected in chosen))
+        rosters = await asyncio.gather(*(_surveyed(account, request, run) for _, account in chosen))
     # every span is understood before the first row moves
     pieces = [
-        Piece(connected, module, targets, _span(app, targets, request), request.again)
-        for connected, roster in zip(chosen, rosters, strict=True)
+        Piece(connected, account, module, targets, _span(app, targets, request), request.again)
+        for (connected, account), roster in zip(chosen, rosters, strict=True)
         if roster is not None
         for module, targets in _chosen_modules(roster, request)
     ]
@@ -121,9 +121,8 @@ def _chosen(targets: Sequence[Target], request: SyncRequest) -> tuple[Target, ..
     return tuple(target for target in targets if not request.devices or target.device in request.devices)
 
 
-def _wanted(connected: Connected, request: SyncRequest) -> bool:
-    devices = connected.account.devices
-    return not request.devices or any(device.name in request.devices for device in devices)
+def _wanted(account: Account, request: SyncRequest) -> bool:
+    return not request.devices or any(device.name in request.devices for device in account.devices)
 
 
 def _chosen_modules(roster: Roster, request: SyncRequest) -> list[tuple[ModuleId, tuple[Target, ...]]]:
@@ -131,13 +130,11 @@ def _chosen_modules(roster: Roster, request: SyncRequest) -> list[tuple[ModuleId
     return [(module, targets) for module, targets in modules if targets]
 
 
-async def _surveyed(connected: Connected, request: SyncRequest, run: Run) -> Roster | None:
+async def _surveyed(account: Account, request: SyncRequest, run: Run) -> Roster | None:
     try:
-        roster = await connected.account.survey()
+        roster = await account.survey()
     except NetafluxError as error:
-        run.left.append(
-            Left(f"account {connected.account.name}", error.message, error.remedy, error.exit_code)
-        )
+        run.left.append(Left(f"account {account.name}", error.message, error.remedy, error.exit_code))
         return None
     for missing in roster.missing.values():
         if not request.devices or missing.device in request.devices:
@@ -150,16 +147,20 @@ async def _surveyed(connected: Connected, request: SyncRequest, run: Run) -> Ros
 
 
 async def _module(piece: Piece, run: Run) -> None:
-    account, module, targets = piece.connected.account, piece.module, piece.targets
-    try:
-        if piece.span is None:
-            await account.poll(module, targets)
-            await account.catch_up(module, targets)
-        else:
-            await account.fetch_span(module, piece.span, targets, again=piece.again)
-    except NetafluxError as error:
-        what = ", ".join(target.device for target in targets)
-        run.left.append(Left(what, error.message, error.remedy, error.exit_code))
+    account, module, targets = piece.account, piece.module, piece.targets
+    failures = []
+    if piece.span is None:
+        work = [account.poll(module, targets), account.catch_up(module, targets)]
+    else:
+        work = [account.fetch_span(module, piece.span, targets, again=piece.again)]
+    for part in work:  # the past does not wait for a newest page that cannot be had
+        try:
+            await part
+        except NetafluxError as error:
+            failures.append(error)
+    if failures:
+        what, first = ", ".join(target.device for target in targets), failures[0]
+        run.left.append(Left(what, first.message, first.remedy, first.exit_code))
     piece.done = True
 
 
@@ -180,21 +181,20 @@ def _span(app: App, targets: Sequence[Target], request: SyncRequest) -> Window |
 async def _planned(app: App, request: SyncRequest) -> AsyncIterator[Json]:
     """What a run would fetch; nothing is fetched, sent or recorded."""
     await app.open_doors(patient=False, record=False)
-    for connected in app.accounts.values():
-        if not _wanted(connected, request):
+    for _, account in app.kinds():
+        if not _wanted(account, request):
             continue
-        roster = await connected.account.preview()
+        roster = await account.preview()
         for module, targets in _chosen_modules(roster, request):
-            yield _plan_of(app, connected, module, targets, request)
+            yield _plan_of(app, account, module, targets, request)
         for missing in roster.missing.values():
             yield {"event": "plan", "device": missing.device, "module": None, "reason": missing.reason}
     yield {"event": "result", "dry_run": True, "exit_code": 0}
 
 
 def _plan_of(
-    app: App, connected: Connected, module: ModuleId, targets: Sequence[Target], request: SyncRequest
+    app: App, account: Account, module: ModuleId, targets: Sequence[Target], request: SyncRequest
 ) -> Json:
-    account = connected.account
     span = _span(app, targets, request)
     if span is None:
         errands = account.due(module, targets)

@@ -15,6 +15,7 @@ from netaflux.core.ports import Clock
 from netaflux.core.progress import Learnt
 from netaflux.core.rows import derive
 from netaflux.core.spans import Spans
+from netaflux.flow.account import Account
 
 LOOK_EVERY = 5
 """Of so many progress events one has a new look at what costs a millisecond to know."""
@@ -54,6 +55,7 @@ class Piece:
     """One module's part of a run."""
 
     connected: Connected
+    account: Account
     module: ModuleId
     targets: tuple[Target, ...]
     span: Window | None
@@ -143,7 +145,7 @@ class Run:
 
     def _look(self, app: App) -> None:
         stretches = [piece.stretch(app) for piece in self.pieces.values()]
-        accounts = {each.connected.account.name: each.connected for each in self.pieces.values()}
+        accounts = {each.connected.name: each.connected for each in self.pieces.values()}
         waits = waiting(app, (accounts or app.accounts).values())
         self._seen = outlook(app, stretches, self.learnt) | waits
 

@@ -66,7 +66,7 @@ async def thermostat(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         yield {"event": "result", "failed": found.failed, "exit_code": found.exit_code}
         return
     order = _ORDERS[request.do](found, request, app.clock.now())
-    account = order.of.account.account.name
+    account = order.of.account.name
     yield {"event": "order", "words": order.words, "exactly": {"account": account, **order.exactly}}
     changed = await order.carry_out() if request.confirmed else None
     yield {"event": "result", "changed": changed, "exit_code": 0}
@@ -180,7 +180,7 @@ def _heating(of: HomeOf, now: float) -> Json:
     boilers = [module.boiler for module in home.modules if module.boiler is not None]
     return {
         "event": "heating",
-        "account": of.account.account.name,
+        "account": of.account.name,
         "id": home.id,
         "name": home.name,
         "timezone": home.timezone,
@@ -238,7 +238,7 @@ def _week(of: HomeOf, schedule: Schedule, now: float) -> Json:
     rooms = {room.id: room.title for room in of.home.rooms}
     return {
         "event": "schedule",
-        "account": of.account.account.name,
+        "account": of.account.name,
         "home": of.home.id,
         "home_name": of.home.name,
         "id": schedule.id,

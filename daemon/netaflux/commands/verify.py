@@ -18,7 +18,7 @@ from math import isfinite
 
 from pydantic import ValidationError
 
-from netaflux.app import App, Connected
+from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.sync_run import Left
 from netaflux.commands.waiting import waiting
@@ -27,7 +27,9 @@ from netaflux.core.comparison import Findings, Flaw, Gaps
 from netaflux.core.devices import Target
 from netaflux.core.errors import NetafluxError, UsageError
 from netaflux.core.model import ChannelName, DestinationName, DeviceName, Module, Number, Window
+from netaflux.core.ports import Source
 from netaflux.core.settings import Part
+from netaflux.flow.account import Account
 from netaflux.flow.verify import Inspection, Verifier
 
 PROGRESS_EVERY = 0.2
@@ -108,10 +110,10 @@ def _read(asked: Json) -> VerifyRequest:
 async def _work(app: App, request: VerifyRequest, run: _Run) -> None:
     await app.open_doors(patient=False, record=False)
     verifiers: list[Verifier] = []
-    for connected in app.accounts.values():
-        if wanted := [each for each in connected.account.devices if _is_chosen(each.name, request)]:
-            verifiers.append(_verifier(app, connected, request))
-            await _prepare(app, connected, verifiers[-1], request, run)
+    for connected, account in app.kinds():
+        if wanted := [each for each in account.devices if _is_chosen(each.name, request)]:
+            verifiers.append(_verifier(app, connected.sources[account.source_name], request))
+            await _prepare(app, account, verifiers[-1], request, run)
             _note_closed(app, {name for device in wanted for name in device.destinations}, run)
     async with asyncio.TaskGroup() as modules:
         for task in run.tasks:
@@ -124,9 +126,9 @@ def _is_chosen(device: DeviceName, request: VerifyRequest) -> bool:
     return not request.devices or device in request.devices
 
 
-def _verifier(app: App, connected: Connected, request: VerifyRequest) -> Verifier:
+def _verifier(app: App, source: Source, request: VerifyRequest) -> Verifier:
     return Verifier(
-        source=connected.source,
+        source=source,
         doors=app.doors,
         readers=app.destinations,
         coverage=app.state.coverage,
@@ -144,14 +146,12 @@ def _note_closed(app: App, destinations: set[DestinationName], run: _Run) -> Non
             run.left.append(Left(what, door.reason or "it is away"))
 
 
-async def _prepare(
-    app: App, connected: Connected, verifier: Verifier, request: VerifyRequest, run: _Run
-) -> None:
+async def _prepare(app: App, account: Account, verifier: Verifier, request: VerifyRequest, run: _Run) -> None:
     """Find the modules, and understand every span before the first row is asked for. Raises UsageError."""
     try:
-        roster = await connected.account.preview()
+        roster = await account.preview()
     except NetafluxError as error:
-        what = f"account {connected.account.name}"
+        what = f"account {account.name}"
         run.left.append(Left(what, error.message, error.remedy, error.exit_code))
         return
     for missing in roster.missing.values():

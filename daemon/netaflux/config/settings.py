@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from netaflux.core.devices import Device
 from netaflux.core.errors import ConfigError
 from netaflux.core.events import Level
-from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName
+from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName, SourceName
 from netaflux.core.settings import LABEL, NAME, LogForm, Part
 from netaflux.core.since import DAY, MINUTE, Setup, Since, read_since, span_seconds
 from netaflux.destinations import DestinationSettings
@@ -53,7 +53,9 @@ class DeviceSettings(Part):
 
     name: Annotated[DeviceName, NAME]
     module: Annotated[str, Field(min_length=1)]
-    """`station/module` or `home/module` by name, or the MAC address."""
+    """`station/module` or `home/module` by name, or the MAC address; a room's number."""
+    source: SourceName = SourceName.STATIONS
+    """Where it is found: among stations, coaches, rooms, boilers or cameras."""
     channels: (
         Annotated[
             tuple[Annotated[ChannelName, NAME], ...],
@@ -62,7 +64,7 @@ class DeviceSettings(Part):
         ]
         | None
     ) = None
-    """None: all that the module kind has."""
+    """None: all that the module can give."""
     since: Annotated[Since, PlainValidator(read_since), PlainSerializer(lambda since: since.text)] = Setup()
     account: Annotated[AccountName, LABEL] = DEFAULT_ACCOUNT
     destinations: (
@@ -146,6 +148,7 @@ class Settings(BaseSettings):
                 channels=device.channels,
                 since=device.since,
                 account=device.account,
+                source=device.source,
                 destinations=tuple(self.destinations) if device.destinations is None else device.destinations,
             )
             for device in self.devices

@@ -134,6 +134,18 @@ _BUILT_IN: Final = (
     _as_measured("WindAngle", m.WIND_ANGLE),
     _as_measured("GustStrength", m.GUST_STRENGTH),
     _as_measured("GustAngle", m.GUST_ANGLE),
+    _as_measured("Setpoint_C", m.SETPOINT),
+    Channel(
+        name=ChannelName("Setpoint_F"),
+        unit="°F",
+        formula="Setpoint * 9 / 5 + 32",
+        source="definition of the Fahrenheit scale",
+        inputs=(m.SETPOINT,),
+        compute=psychrometrics.fahrenheit,
+    ),
+    _as_measured("Boiler_On_s", m.BOILER_ON),
+    _as_measured("Boiler_Off_s", m.BOILER_OFF),
+    *(_as_measured(seen, seen) for seen in m.CAMERA),
 )
 
 

@@ -14,6 +14,7 @@ from netaflux.core.model import (
     Module,
     ModuleId,
     Series,
+    SourceName,
 )
 from netaflux.core.names import matching, plain_id
 from netaflux.core.near import did_you_mean
@@ -33,6 +34,8 @@ class Device:
     since: Since
     account: AccountName
     destinations: tuple[DestinationName, ...]
+    source: SourceName = SourceName.STATIONS
+    """Among which modules it is found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

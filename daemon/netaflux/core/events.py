@@ -50,21 +50,23 @@ class HomeSkipped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFailed(Event):
-    """An account cannot be polled just now; the others go on."""
+    """Modules of one kind of an account cannot be polled just now; all others go on."""
 
     name = "account.failed"
     level = "warning"
     account: AccountName
+    source: str = "stations"
     reason: str
     remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRecovered(Event):
-    """An account that failed is polled again."""
+    """Modules of an account that failed are polled again."""
 
     name = "account.recovered"
     account: AccountName
+    source: str = "stations"
     failures: int
 
 

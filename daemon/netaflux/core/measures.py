@@ -1,7 +1,7 @@
 """What Netatmo stores: the measures, their units, and which kind of module has which.
 
-The spelling is that of the keys in the API's answers; getmeasure takes it in any case. Values are metric,
-whatever the person's own display settings say.
+The weather's spelling is that of the keys in the API's answers; getmeasure takes it in any case. Values are
+metric, whatever the person's own display settings say.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +20,14 @@ WIND_STRENGTH: Final = Measure("WindStrength")
 WIND_ANGLE: Final = Measure("WindAngle")
 GUST_STRENGTH: Final = Measure("GustStrength")
 GUST_ANGLE: Final = Measure("GustAngle")
+SETPOINT: Final = Measure("Setpoint")
+BOILER_ON: Final = Measure("BoilerOn")
+BOILER_OFF: Final = Measure("BoilerOff")
+PERSON: Final = Measure("Person")
+MOVEMENT: Final = Measure("Movement")
+HUMAN: Final = Measure("Human")
+ANIMAL: Final = Measure("Animal")
+VEHICLE: Final = Measure("Vehicle")
 
 UNITS: Final[Mapping[Measure, str]] = MappingProxyType(
     {
@@ -33,9 +41,18 @@ UNITS: Final[Mapping[Measure, str]] = MappingProxyType(
         WIND_ANGLE: "°",
         GUST_STRENGTH: "km/h",
         GUST_ANGLE: "°",
+        SETPOINT: "°C",
+        BOILER_ON: "s",  # of a bucket of half an hour
+        BOILER_OFF: "s",
+        **dict.fromkeys((PERSON, MOVEMENT, HUMAN, ANIMAL, VEHICLE), "events"),  # in five minutes
     }
 )
 """Every measure that netaflux knows, with its unit, in the order in which they are asked for."""
+
+ROOM: Final = (TEMPERATURE, SETPOINT)
+BOILER: Final = (BOILER_ON, BOILER_OFF)
+CAMERA: Final = (PERSON, MOVEMENT, HUMAN, ANIMAL, VEHICLE)
+"""What a room, a boiler and a camera have."""
 
 _RANK = {measure: rank for rank, measure in enumerate(UNITS)}
 
@@ -54,7 +71,7 @@ _OF_KIND: Final[Mapping[str, tuple[Measure, ...]]] = MappingProxyType(
 
 # A wind gauge's `data_type` says "Wind", which is not what getmeasure calls any of its measures.
 _OF_DATA_TYPE: Final[Mapping[str, tuple[Measure, ...]]] = MappingProxyType(
-    {"wind": _WIND} | {measure.lower(): (measure,) for measure in UNITS}
+    {"wind": _WIND} | {measure.lower(): (measure,) for kind in _OF_KIND.values() for measure in kind}
 )
 
 

@@ -15,9 +15,10 @@ Number = int | float
 
 AccountName = NewType("AccountName", str)
 ModuleId = NewType("ModuleId", str)
-"""A MAC address in lower case without blanks, such as `70:ee:50:00:00:01`: a module's identity."""
+"""A MAC address in lower case without blanks, such as `70:ee:50:00:00:01`; of a room its number. A module's
+identity."""
 Measure = NewType("Measure", str)
-"""A quantity Netatmo stores, in the API's spelling: `Temperature`, `CO2`, …"""
+"""A quantity Netatmo stores, for the weather in the API's spelling: `Temperature`, `CO2`, …"""
 ChannelName = NewType("ChannelName", str)
 DeviceName = NewType("DeviceName", str)
 DestinationName = NewType("DestinationName", str)
@@ -27,6 +28,21 @@ DestinationId = NewType("DestinationId", str)
 
 PAGE_ROWS = 1024
 """Most rows that one getmeasure answer holds; more are cut off silently, the oldest kept."""
+
+
+class SourceName(Enum):
+    """Where an account's rows come from: kinds of modules that are found and asked for in one way."""
+
+    STATIONS = "stations"
+    """Weather stations and their modules."""
+    COACHES = "coaches"
+    """Home Coaches."""
+    ROOMS = "rooms"
+    """Rooms that are heated."""
+    BOILERS = "boilers"
+    """What thermostats switch on and off."""
+    CAMERAS = "cameras"
+    """What cameras saw, counted."""
 
 
 class Lane(Enum):
@@ -144,9 +160,9 @@ class Module:
     id: ModuleId
     account: AccountName
     station: ModuleId
-    """The `device_id` of getmeasure: its station's MAC, for the indoor unit its own."""
+    """What it is asked through: its station's MAC, for the indoor unit its own; a relay's; a home's id."""
     kind: str
-    """Netatmo's type, such as NAMain; unknown ones are kept as they are."""
+    """Netatmo's type, such as NAMain; unknown ones are kept as they are. A room is a `room`."""
     measures: tuple[Measure, ...] = ()
     """What getmeasure can be asked for."""
     name: str | None = None

@@ -1,4 +1,4 @@
-"""One account: its survey, what its devices mirror, and the polls and spans of its modules."""
+"""One account's modules of one kind: their survey, what devices mirror them, and their polls and spans."""
 
 import asyncio
 from collections import defaultdict
@@ -17,6 +17,7 @@ from netaflux.core.model import (
     DeviceName,
     Module,
     ModuleId,
+    SourceName,
     Survey,
     Window,
 )
@@ -56,7 +57,7 @@ class Roster:
 
 
 class Account:
-    """One person's modules and the devices that mirror them."""
+    """One person's modules of one source, and the devices that mirror them."""
 
     def __init__(  # noqa: PLR0913 - what it is, and the ports it works with
         self,
@@ -70,8 +71,10 @@ class Account:
         catalogue: Catalogue,
         clock: Clock,
         observer: Observer,
+        source_name: SourceName = SourceName.STATIONS,
     ) -> None:
         self.name = name
+        self.source_name = source_name
         self.devices = tuple(devices)
         self.roster: Roster | None = None
         self._source = ComparedSource(source, observer)

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 from netaflux.core.cadence import (
+    DAY,
+    HOUR,
     PERIOD,
     RETRIES,
     RETRY_AFTER,
@@ -56,7 +58,7 @@ class Cadence:
         self._rhythms: defaultdict[ModuleId, Rhythm] = defaultdict(lambda: Rhythm(interval))
         self._asked: defaultdict[ModuleId, _Asked] = defaultdict(_Asked)
         self._survey_seen = float("-inf")
-        self._looked_at: dict[ModuleId, float] = {}
+        self._turns = _LookTurns(account, clock)
         self.thrift = Thrift()
         """How live polling makes do with the calls there are."""
 
@@ -161,7 +163,78 @@ class Cadence:
 
     def may_look_back(self, module: ModuleId) -> bool:
         """Whether a look further back, which takes calls of its own, is due and may be taken now."""
-        now, modules = self._clock.monotonic(), max(1, len(tuple(self._modules())))
+        return self._turns.may(module, among=len(tuple(self._modules())))
+
+
+class SteadyCadence:
+    """Polls of modules that tell nothing of when they have news: each time so many seconds are over.
+
+    What there is was found by a survey, which is taken once a day: rooms, boilers and cameras seldom change.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        budget: LiveBudget,
+        clock: Clock,
+        period: float,
+        delay: float,
+    ) -> None:
+        """Polls are `delay` seconds after each multiple of `period` of Netatmo's time."""
+        self._account = account
+        self._budget = budget
+        self._clock = clock
+        self._period = period
+        self._delay = delay
+        self._turns = _LookTurns(account, clock)
+        self.thrift = Thrift()
+        """How live polling makes do with the calls there are: by polling less often."""
+
+    def surveyed(self) -> tuple[ModuleId, ...]:
+        """Fit the polls into what the limits leave; nothing in a survey tells that a module has news."""
+        wished = self._modules * HOUR / self._period
+        self.thrift = Thrift(stretch=max(1.0, self._budget.stretch(wished)))
+        self._budget.declare_live_need(wished / ceil(self.thrift.stretch))
+        return ()
+
+    @property
+    def _modules(self) -> int:
+        return len(self._account.roster.targets) if self._account.roster else 0
+
+    def survey_age(self, module: ModuleId) -> float:  # noqa: ARG002 - as its sibling
+        """Seconds of age that the survey of the module's round may have."""
+        return DAY
+
+    def next_at(self, module: ModuleId) -> float:  # noqa: ARG002 - as its sibling
+        """The monotonic time of the module's next round."""
+        now, period = self._account.server_time, self._period * ceil(self.thrift.stretch)
+        over = (now - self._delay) // period * period + period + self._delay
+        return self._clock.monotonic() + over - now
+
+    def wants(self, module: ModuleId) -> bool:
+        """Whether the module is worth a call now."""
+        return bool(self._account.targets(module))
+
+    def asked(self, module: ModuleId, *, stopped: bool = False) -> None:
+        """The module was polled."""
+
+    def may_look_back(self, module: ModuleId) -> bool:
+        """Whether a look further back, which takes calls of its own, is due and may be taken now."""
+        return self._turns.may(module, among=self._modules)
+
+
+class _LookTurns:
+    """Which module may look further back now, when all of them are due in the same hour of the week."""
+
+    def __init__(self, account: Account, clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
+        self._looked_at: dict[ModuleId, float] = {}
+
+    def may(self, module: ModuleId, *, among: int) -> bool:
+        """Whether it is due, and its turn."""
+        now, modules = self._clock.monotonic(), max(1, among)
         apart = min(LOOKS_APART, WEEK / 2 / modules)
         if now - max(self._looked_at.values(), default=-inf) < apart:
             return False

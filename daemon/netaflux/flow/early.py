@@ -25,7 +25,7 @@ class ComparedSource:
         """The account's modules, as they are now."""
         survey = await self._source.survey()
         for module in survey.modules:
-            if module.newest is not None:
+            if module.newest is not None and module.dashboard:
                 self._shown[module.id].show(module.newest, module.dashboard)
         return survey
 

@@ -1,6 +1,7 @@
 """Thermostats, valves and their schedules: how they are, how they were, and what they shall do."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from netaflux.core.errors import NoDevice
@@ -52,7 +53,7 @@ class Energy:
 
     async def heating(self, lane: Lane = Lane.LIVE) -> Heating:
         """All homes with their thermostats, valves, relays and schedules, as they are now."""
-        with needing(READ, self._client.account, self._granted):
+        with needing((READ,), self._client.account, self._granted):
             return Heating(await self._housing.homes(lane))
 
     # how it was
@@ -69,7 +70,7 @@ class Energy:
     ) -> Page:
         """The oldest rows of the window of what a room's getroommeasure tells, each at its bucket's begin."""
         params = {"home_id": home.id, "room_id": room.id} | _span(measures, window, scale)
-        with needing(READ, self._client.account, self._granted):
+        with needing((READ,), self._client.account, self._granted):
             envelope = await self._client.call("getroommeasure", params, lane=lane)
         return page_of(envelope, measures, window, self._client.time.now(), untold_aside=True)
 
@@ -105,19 +106,40 @@ class Energy:
 
         Raises UsageError for a scale that does not tell it.
         """
-        buckets = buckets_of(scale)
-        params = {"device_id": relay.id, "module_id": thermostat.id} | _span(buckets.measures, window, scale)
         found: list[BoilerTime] = []
         while True:
-            with needing(READ, self._client.account, self._granted):
-                envelope = await self._client.call("getmeasure", params, lane=lane)
-            now = self._client.time.now()
-            page = page_of(envelope, buckets.measures, window, now, untold_aside=True)
-            found += boiler_times(page, buckets, now)
+            page = await self._boiler_page(relay, thermostat, window, scale, lane)
+            found += boiler_times(page, buckets_of(scale), self._client.time.now())
             if not page.full or page.last is None:
                 return found
             window = window._replace(begin=page.last + 1)
-            params["date_begin"] = str(window.begin)
+
+    async def boiler_page(
+        self,
+        relay: HomeModule,
+        thermostat: HomeModule,
+        window: Window,
+        *,
+        scale: str = "30min",
+        lane: Lane = Lane.LIVE,
+    ) -> Page:
+        """The oldest of these buckets, as rows of seconds on and off; one that tells neither is left out.
+
+        Raises UsageError for a scale that does not tell it.
+        """
+        page = await self._boiler_page(relay, thermostat, window, scale, lane)
+        told = boiler_times(page, buckets_of(scale), self._client.time.now())
+        return replace(page, rows=[Row(each.time, (each.on, each.off)) for each in told])
+
+    async def _boiler_page(
+        self, relay: HomeModule, thermostat: HomeModule, window: Window, scale: str, lane: Lane
+    ) -> Page:
+        """The answer as it is, in minutes or seconds."""
+        measures = buckets_of(scale).measures
+        params = {"device_id": relay.id, "module_id": thermostat.id} | _span(measures, window, scale)
+        with needing((READ,), self._client.account, self._granted):
+            envelope = await self._client.call("getmeasure", params, lane=lane)
+        return page_of(envelope, measures, window, self._client.time.now(), untold_aside=True)
 
     # how it shall be
 
@@ -136,7 +158,7 @@ class Energy:
         """
         now = self._client.time.now()
         params = setpoint(home, room, mode=mode, temperature=temperature, until=until, now=now)
-        with needing(WRITE, self._client.account, self._granted):
+        with needing((WRITE,), self._client.account, self._granted):
             if needs_state(home, room):
                 return await write(self._client, "setstate", {}, look=LOOK, body=as_state(params))
             return await write(self._client, "setroomthermpoint", params, look=LOOK)
@@ -147,7 +169,7 @@ class Energy:
         """Set a home: `schedule`, `away`, or `hg` (frost guard); the latter two for ever without `until`."""
         now = self._client.time.now()
         params = home_mode(home, mode=mode, until=until, now=now, schedule=schedule)
-        with needing(WRITE, self._client.account, self._granted):
+        with needing((WRITE,), self._client.account, self._granted):
             return await write(self._client, "setthermmode", params, look=LOOK)
 
     async def switch_schedule(self, home: Home, schedule: Schedule) -> bool:
@@ -155,13 +177,13 @@ class Energy:
         if schedule.id not in {each.id for each in home.schedules}:
             raise NoDevice(f"{home.title} has no schedule {schedule.title}")
         params = {"home_id": home.id, "schedule_id": schedule.id}
-        with needing(WRITE, self._client.account, self._granted):
+        with needing((WRITE,), self._client.account, self._granted):
             return await write(self._client, "switchhomeschedule", params, look=LOOK)
 
     async def sync_schedule(self, home: Home, schedule: Schedule, whole: WholeSchedule) -> bool:
         """Replace all of a schedule: name, zones, timetable, the temperatures of away and frost guard."""
         params, body = synchronised(home, schedule, whole)
-        with needing(WRITE, self._client.account, self._granted):
+        with needing((WRITE,), self._client.account, self._granted):
             return await write(self._client, "synchomeschedule", params, look=LOOK, body=body)
 
 

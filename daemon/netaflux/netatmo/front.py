@@ -56,7 +56,7 @@ class Netatmo:
         """The homes, with all that is in them."""
         self.energy = Energy(client, self.housing, lambda: keeper.scopes)
         """Thermostats, valves, their schedules, and what they shall do."""
-        self.security = Security(client, http, self.housing)
+        self.security = Security(client, http, self.housing, lambda: keeper.scopes)
         """Cameras, persons, events and pictures."""
         self._keeper = keeper
         self._weather = Weather(client)

@@ -1,5 +1,6 @@
 """The gate that every call to Netatmo's API passes, so that no limit is ever exceeded."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
@@ -43,20 +44,39 @@ class Gate:
         """Netatmo said that a limit is reached, and maybe for how many seconds to stay away."""
         await self._budget.refused(self._scope, permit, seconds, reason)
 
+    def share(self) -> "LiveShare":
+        """A part of the account's live polling, beside all others."""
+        return LiveShare(self._account, self._budget)
+
+    def state(self) -> BudgetState:
+        """What status shows of the account's budget."""
+        return self._scope.state(self._budget.turns.waiting(self._scope))
+
+
+class LiveShare:
+    """What one kind of an account's modules needs; what the limits leave is for all kinds together."""
+
+    def __init__(self, account: AccountName, budget: "Budget") -> None:
+        self._account = account
+        self._budget = budget
+        self.wish = 0.0
+        """Calls an hour, if nothing were short."""
+        self.need = 0.0
+        """Calls an hour that are going to be made."""
+        budget.join(account, self)
+
     def stretch(self, wished: float) -> float:
         """By which factor live polling has to be rarer than `wished` calls an hour, for them to suffice.
 
         The limits of the account and of the app count as they are now, refusals included.
         """
-        return self._budget.stretch(self._account, wished)
+        self.wish = max(0.0, wished)
+        return self._budget.stretch(self._account)
 
     def declare_live_need(self, calls_per_hour: float) -> None:
-        """How many calls the account's live polling is going to make; history leaves them free."""
-        self._budget.declare(self._account, calls_per_hour)
-
-    def state(self) -> BudgetState:
-        """What status shows of the account's budget."""
-        return self._scope.state(self._budget.turns.waiting(self._scope))
+        """How many calls this is going to make; history leaves them free."""
+        self.need = max(0.0, calls_per_hour)
+        self._budget.declare(self._account)
 
 
 class Budget:
@@ -69,6 +89,7 @@ class Budget:
         self.turns = Turns(app, world.clock)
         """Those who wait."""
         self._scopes: dict[AccountName, Scope] = {}
+        self._shares: defaultdict[AccountName, list[LiveShare]] = defaultdict(list)
 
     @classmethod
     @asynccontextmanager
@@ -106,15 +127,19 @@ class Budget:
         moment = max(self._world.clock.monotonic() - TOGETHER, self._app.reopens())
         return any(other.refused_since(moment) for other in self._scopes.values() if other is not scope)
 
-    def stretch(self, account: AccountName, wished: float) -> float:
+    def join(self, account: AccountName, share: LiveShare) -> None:
+        """Count what it wishes and needs from now on."""
+        self._shares[account].append(share)
+
+    def stretch(self, account: AccountName) -> float:
         """By which factor the account's live polling has to be rarer; the app's limit is shared by all."""
-        self._scopes[account].live_wish = max(0.0, wished)
+        self._scopes[account].live_wish = sum(share.wish for share in self._shares[account])
         self._app.live_wish = sum(scope.live_wish for scope in self._scopes.values())
         return max(self._scopes[account].stretch, self._app.stretch)
 
-    def declare(self, account: AccountName, calls_per_hour: float) -> None:
+    def declare(self, account: AccountName) -> None:
         """What an account's live polling is going to make; the app's is that of all accounts."""
-        self._scopes[account].live_need = max(0.0, calls_per_hour)
+        self._scopes[account].live_need = sum(share.need for share in self._shares[account])
         self._app.live_need = sum(scope.live_need for scope in self._scopes.values())
 
     def state(self) -> BudgetState:

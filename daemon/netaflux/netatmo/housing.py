@@ -30,10 +30,13 @@ class Housing:
         """The ids of the homes that have no status."""
         return frozenset(self._skipped)
 
+    async def known(self, lane: Lane = Lane.LIVE) -> tuple[Home, ...]:
+        """All homes, without how they are now."""
+        return homes_of(await self._client.call("homesdata", {}, lane=lane))
+
     async def homes(self, lane: Lane = Lane.LIVE) -> tuple[Home, ...]:
         """All homes, as they are now; one without a status shows what homesdata tells of it."""
-        envelope = await self._client.call("homesdata", {}, lane=lane)
-        return tuple([await self.now(home, lane) for home in homes_of(envelope)])
+        return tuple([await self.now(home, lane) for home in await self.known(lane)])
 
     async def now(self, home: Home, lane: Lane = Lane.LIVE) -> Home:
         """A home that is known already, as it is now."""

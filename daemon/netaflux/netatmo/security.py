@@ -1,7 +1,7 @@
 """What guards an account's homes: cameras, persons, events and pictures; and saying who is home."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from netaflux.core.errors import DeviceUnreachable, NotFound, ScopeDenied, UsageError
 from netaflux.core.model import Lane
@@ -14,6 +14,7 @@ from netaflux.netatmo.homes import Home
 from netaflux.netatmo.housing import Housing
 from netaflux.netatmo.live import Addresses, addresses
 from netaflux.netatmo.pictures import Image, fetched
+from netaflux.netatmo.scopes import needing
 from netaflux.netatmo.sightings import Sightings
 from netaflux.netatmo.writing import write
 
@@ -31,15 +32,22 @@ class Security:
     Every method raises NetatmoError, Unreachable, NotAuthorized, StateError; a missing scope is named.
     """
 
-    def __init__(self, client: NetatmoClient, http: Http, housing: Housing) -> None:
+    def __init__(
+        self,
+        client: NetatmoClient,
+        http: Http,
+        housing: Housing,
+        granted: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         """`http` is for other hosts than the API's: pictures and cameras, which are sent no credentials."""
         self._client = client
+        self._granted = granted
         self._http = http
         self._housing = housing
 
     async def homes(self) -> GuardedHomes:
         """All homes with their cameras and persons, as they are now."""
-        with _needing(READ_SCOPES):
+        with self._needing(READ_SCOPES):
             homes = await self._housing.homes()
         return GuardedHomes(tuple(filter(None, map(_guarded, homes))))
 
@@ -60,6 +68,7 @@ class Security:
         known: str | None = None,
         camera: str | None = None,
         person: str | None = None,
+        lane: Lane = Lane.LIVE,
     ) -> AsyncIterator[CameraEvent]:
         """A home's events, the newest first and each once, page after page until Netatmo has no more.
 
@@ -70,7 +79,6 @@ class Security:
         asked |= {"device_id": camera} if camera else {}
         asked |= {"person_id": person} if person else {}
         seen: set[object] = set()
-        lane = Lane.LIVE
         while True:
             page = events_of(await self._read("getevents", asked, lane), home)
             fresh = [event for event in page if event.identity not in seen]
@@ -136,34 +144,26 @@ class Security:
         if not persons:
             raise UsageError("nobody is named to be marked home", advice="Name at least one person.")
         form = {"home_id": home.id, "person_ids[]": [person.id for person in persons]}
-        with _needing(WRITE_SCOPES):
+        with self._needing(WRITE_SCOPES):
             await write(self._client, "setpersonshome", form, look=LOOK)
 
     async def mark_away(self, home: GuardedHome, person: Person | None = None) -> None:
         """Say that a person has left, or without one that everybody has. Raises OutcomeUnknown."""
         form = {"home_id": home.id, **({"person_id": person.id} if person else {})}
-        with _needing(WRITE_SCOPES):
+        with self._needing(WRITE_SCOPES):
             await write(self._client, "setpersonsaway", form, look=LOOK)
 
     async def _read(self, endpoint: str, params: Mapping[str, str], lane: Lane = Lane.LIVE) -> Envelope:
-        with _needing(READ_SCOPES):
+        with self._needing(READ_SCOPES):
             return await self._client.call(endpoint, params, lane=lane)
+
+    def _needing(self, scopes: Sequence[str]) -> AbstractContextManager[None]:
+        return needing(scopes, self._client.account, self._granted)
 
 
 def _guarded(home: Home) -> GuardedHome | None:
     lost = [module.id for module in home.modules if module.reachable is False]
     return guarded_home(home.raw, home.raw_status if home.known_status else None, lost)
-
-
-@contextmanager
-def _needing(scopes: Sequence[str]) -> Iterator[None]:
-    """Name the scopes that are missing where Netatmo forbids something."""
-    try:
-        yield
-    except ScopeDenied as error:
-        asked = " ".join(("read_station", *dict.fromkeys((*READ_SCOPES, *scopes))))
-        error.remedy = f'This needs {" or ".join(scopes)}: run `netaflux authorize --scope "{asked}"`.'
-        raise
 
 
 def _reaches(page: Sequence[CameraEvent], since: int | None) -> bool:

@@ -11,6 +11,8 @@ from netaflux.netatmo.rows import TimesUntold, page_of
 from netaflux.netatmo.stations import survey_of
 from netaflux.netatmo.wire import faults
 
+STATIONS: Final = "getstationsdata"
+COACHES: Final = "gethomecoachsdata"
 AS_MEASURED: Final = "max"
 """The scale of the rows themselves."""
 
@@ -30,7 +32,7 @@ class Unit(Protocol):
 
 
 class Weather:
-    """getstationsdata and getmeasure, with answers in our own types.
+    """getstationsdata, gethomecoachsdata and getmeasure, with answers in our own types.
 
     Every method raises NetatmoError, Unreachable, NotAuthorized, StateError.
     """
@@ -38,9 +40,9 @@ class Weather:
     def __init__(self, client: NetatmoClient) -> None:
         self._client = client
 
-    async def survey(self, lane: Lane = Lane.LIVE) -> Survey:
-        """The account's stations and modules, as they are now."""
-        envelope = await self._client.call("getstationsdata", {}, lane=lane)
+    async def survey(self, lane: Lane = Lane.LIVE, *, endpoint: str = STATIONS) -> Survey:
+        """The account's stations and modules, or its Home Coaches, as they are now."""
+        envelope = await self._client.call(endpoint, {}, lane=lane)
         return survey_of(envelope, self._client.account)
 
     async def page(

@@ -1,7 +1,7 @@
-"""The rounds: what is done when a bell rings, for each account and each module.
+"""The rounds: what is done when a bell rings, for each account, kind of modules, and module.
 
     account bell → survey → a bell for each module
-    module bell  → survey, shared by the account → early row → poll, if it has news
+    module bell  → survey, shared by its kind → early row → poll, if it has news
                  → the past, in a task of its own
 
 The bells follow the stations' uploads (`flow/cadence`). The live end never waits for the past, and no failure
@@ -9,19 +9,20 @@ ends a job: the bell for the next round is set whatever happens.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 
-from netaflux.app import App
+from netaflux.app import App, Connected
 from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
-from netaflux.core.errors import NetafluxError, NotAuthorized
+from netaflux.core.errors import NetafluxError, NotAuthorized, ScopeDenied
 from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
-from netaflux.core.model import AccountName, ModuleId
-from netaflux.flow.cadence import Cadence
+from netaflux.core.model import AccountName, ModuleId, SourceName
+from netaflux.flow.account import Account
+from netaflux.flow.cadence import Cadence, SteadyCadence
 from netaflux.service.bells import Hang, SchedulerBells
 
 log = structlog.get_logger(__name__)
@@ -40,12 +41,38 @@ LOOK_AGAIN_EMPTY = 3600.0
 """The same where none of its modules was found, which may well be Netatmo's fault."""
 
 
+AFTER_A_BUCKET, AFTER_A_BIN = 120.0, 60.0
+"""Seconds after its end when a bucket of heating, or five minutes of a camera, are asked for."""
+HALF_AN_HOUR, FIVE_MINUTES = 1800.0, 300.0
+LOOK_FOR_A_SCOPE = 3600.0
+"""Seconds until a call is made again that only a person can make possible."""
+
+
+@dataclass(slots=True)
+class Kind:
+    """An account's modules of one source, and when they are polled."""
+
+    connected: Connected
+    account: Account
+    cadence: Cadence | SteadyCadence
+    failing: int = 0
+    """How often in a row it could not be surveyed."""
+    denied: str = ""
+    """Why only a person can let it be surveyed: a scope is missing."""
+    surveyed: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name among the bells."""
+        return f"{self.account.name}/{self.account.source_name.value}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A round that is rung again and again: a module's, or an account's own."""
+    """A round that is rung again and again: a module's, or that of a kind of modules."""
 
     key: str
-    account: AccountName
+    kind: Kind
     module: ModuleId | None = None
     run: Callable[[], Awaitable[float]]
     """Does the round; answers the monotonic time of the next one."""
@@ -72,29 +99,32 @@ class Rounds:
         self._interval = interval
         hang = hang or partial(SchedulerBells, speed=speed)
         self._bells = hang(app.clock, self._rung)
-        self._cadences = {
-            name: Cadence(
-                connected.account,
-                budget=connected.gate,
-                clock=app.clock,
-                observer=app.hub,
-                interval=interval,
-            )
-            for name, connected in app.accounts.items()
-        }
+        self._kinds = [
+            Kind(connected, account, self._cadence(connected, account)) for connected, account in app.kinds()
+        ]
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
-        self._failing: dict[AccountName, int] = {}
-        self._surveyed: set[AccountName] = set()
+        self._scopes: dict[AccountName, Collection[str]] = {}
         self._knocking: asyncio.Task[None] | None = None
+
+    def _cadence(self, connected: Connected, account: Account) -> Cadence | SteadyCadence:
+        budget, clock = connected.gate.share(), self._clock
+        if account.source_name in (SourceName.STATIONS, SourceName.COACHES):
+            return Cadence(
+                account, budget=budget, clock=clock, observer=self._app.hub, interval=self._interval
+            )
+        camera = account.source_name is SourceName.CAMERAS
+        step, delay = (FIVE_MINUTES, AFTER_A_BIN) if camera else (HALF_AN_HOUR, AFTER_A_BUCKET)
+        period = max(1, round(self._interval / step)) * step
+        return SteadyCadence(account, budget=budget, clock=clock, period=period, delay=delay)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let what is on its way arrive."""
         try:
             async with self._bells.running():
-                for name in self._app.accounts:
-                    run = partial(self._account_round, name)
-                    self._add(Job(key=f"account:{name}", account=name, run=run))
+                for kind in self._kinds:
+                    run = partial(self._kind_round, kind)
+                    self._add(Job(key=f"account:{kind.key}", kind=kind, run=run))
                 await stop.wait()
         finally:
             await self._end(list(self._tasks()))
@@ -110,46 +140,56 @@ class Rounds:
 
     # what the rounds are
 
-    async def _account_round(self, name: AccountName) -> float:
-        """Find the account's modules, and give each its job."""
-        await self._survey(name, max_age=self._interval)
-        found = any(job.module for job in self._jobs.values() if job.account == name)
+    async def _kind_round(self, kind: Kind) -> float:
+        """Find the modules of one kind, and give each its job."""
+        await self._survey(kind, max_age=self._interval)
+        found = any(job.module for job in self._jobs.values() if job.kind is kind)
         return self._clock.monotonic() + (LOOK_AGAIN if found else LOOK_AGAIN_EMPTY)
 
-    async def _module_round(self, name: AccountName, module: ModuleId) -> float:
-        """Poll one module, if it has news; those of an account share the survey of this round."""
-        account, cadence = self._app.accounts[name].account, self._cadences[name]
+    async def _module_round(self, kind: Kind, module: ModuleId) -> float:
+        """Poll one module, if it has news; those of a kind share the survey of this round."""
+        account, cadence = kind.account, kind.cadence
         # one that has vanished is looked for in the surveys that others need anyway
         max_age = cadence.survey_age(module) if account.targets(module) else self._interval
-        await self._survey(name, max_age=max_age)
+        await self._survey(kind, max_age=max_age)
         if not account.targets(module):
             return self._clock.monotonic() + self._interval
         await account.poll_early(module)
         if cadence.wants(module):
             polled = await account.poll(module)
             cadence.asked(module, stopped=polled.stopped)
-        self._look_into_the_past(self._jobs[_key(name, module)], module)
+        self._look_into_the_past(self._jobs[_key(account, module)], module)
         return cadence.next_at(module)
 
-    async def _survey(self, name: AccountName, *, max_age: float) -> None:
-        account = self._app.accounts[name].account
+    async def _survey(self, kind: Kind, *, max_age: float) -> None:
         await self._open_doors()
         try:
-            roster = await account.survey(max_age=max_age)
+            roster = await kind.account.survey(max_age=max_age)
         except NotAuthorized:
-            self._wait_for_authorization(name)
+            self._wait_for_authorization(kind.connected)
             raise  # its keeper has told
         except NetafluxError as error:
-            self._account_failed(name, error)
+            self._kind_failed(kind, error)
             raise
-        if failures := self._failing.pop(name, 0):
-            self._app.hub.tell(AccountRecovered(account=name, failures=failures))
+        if kind.failing:
+            source = kind.account.source_name.value
+            recovered = AccountRecovered(account=kind.account.name, source=source, failures=kind.failing)
+            self._app.hub.tell(recovered)
+            kind.failing, kind.denied = 0, ""
         for module in roster.targets:
-            run = partial(self._module_round, name, module)
-            self._add(Job(key=_key(name, module), account=name, module=module, run=run))
-        self._surveyed.add(name)
-        for module in self._cadences[name].surveyed():
-            self._ring_now(self._jobs[_key(name, module)])
+            run = partial(self._module_round, kind, module)
+            self._add(Job(key=_key(kind.account, module), kind=kind, module=module, run=run))
+        kind.surveyed = True
+        for module in kind.cadence.surveyed():
+            self._ring_now(self._jobs[_key(kind.account, module)])
+        self._look_at_scopes(kind.connected)
+
+    def _look_at_scopes(self, connected: Connected) -> None:
+        """A person may have granted what another kind of modules has been waiting for."""
+        scopes = connected.keeper.scopes
+        if self._scopes.setdefault(connected.name, scopes) != scopes:
+            self._scopes[connected.name] = scopes
+            self._ring_failed(connected.name)
 
     async def _open_doors(self) -> None:
         """Knock at the destinations; at one that is failing in a task of its own, since it may not answer."""
@@ -172,11 +212,16 @@ class Rounds:
         if job.task is None or job.task.done():
             self._ring_at(job, self._clock.monotonic())
 
-    def _account_failed(self, name: AccountName, error: NetafluxError) -> None:
+    def _kind_failed(self, kind: Kind, error: NetafluxError) -> None:
         """Told once, until it is over."""
-        self._failing[name] = self._failing.get(name, 0) + 1
-        if self._failing[name] == 1:
-            self._app.hub.tell(AccountFailed(account=name, reason=error.message, remedy=error.remedy))
+        kind.failing += 1
+        kind.denied = error.message if isinstance(error, ScopeDenied) else ""
+        if kind.failing == 1:
+            source = kind.account.source_name.value
+            failed = AccountFailed(
+                account=kind.account.name, source=source, reason=error.message, remedy=error.remedy
+            )
+            self._app.hub.tell(failed)
 
     def _look_into_the_past(self, job: Job, module: ModuleId) -> None:
         if (job.past is None or job.past.done()) and self._clock.monotonic() >= job.past_at:
@@ -184,8 +229,8 @@ class Rounds:
 
     async def _catch_up(self, job: Job, module: ModuleId) -> None:
         try:
-            cadence = self._cadences[job.account]
-            await self._app.accounts[job.account].account.catch_up(
+            cadence = job.kind.cadence
+            await job.kind.account.catch_up(
                 module, lately=not cadence.thrift.hours, look_back=cadence.may_look_back(module)
             )
             job.past_failures = 0
@@ -241,33 +286,39 @@ class Rounds:
         """Tell of it once, until it is over; answers when to try again."""
         job.failures += 1
         # what concerns the whole account is told of the account
-        whole = isinstance(error, NotAuthorized) or job.account in self._failing
+        whole = isinstance(error, NotAuthorized) or bool(job.kind.failing)
         if job.failures == 1 and job.module is not None and not whole:
             self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
         now = self._clock.monotonic()
+        if isinstance(error, ScopeDenied):
+            return now + LOOK_FOR_A_SCOPE
         when = now + min(self._interval, backed_off(job.failures))
         if job.module is None or whole:
             return when
         # the station's next upload comes sooner, or nearly so: its survey may show an early row
-        due = max(self._cadences[job.account].next_at(job.module), now + SHORTEST_BACK_OFF)
+        due = max(job.kind.cadence.next_at(job.module), now + SHORTEST_BACK_OFF)
         return due if due <= when + SHORTEST_BACK_OFF else when
 
-    def _wait_for_authorization(self, name: AccountName) -> None:
+    def _wait_for_authorization(self, connected: Connected) -> None:
+        name = connected.name
         if name not in self._waiting or self._waiting[name].done():
-            work = self._ring_when_authorized(name)
+            work = self._ring_when_authorized(connected)
             self._waiting[name] = asyncio.create_task(work, name=f"authorization of {name}")
 
-    async def _ring_when_authorized(self, name: AccountName) -> None:
+    async def _ring_when_authorized(self, connected: Connected) -> None:
         """As soon as a person has authorized the account again, all of it that has failed is rung."""
         with suppress(NetafluxError):  # the bells go on ringing, only later
-            await self._app.accounts[name].keeper.wait_authorized()
-            for job in self._jobs.values():
-                if job.failures and job.account == name:
-                    self._ring_at(job, self._clock.monotonic())
+            await connected.keeper.wait_authorized()
+            self._ring_failed(connected.name)
+
+    def _ring_failed(self, name: AccountName) -> None:
+        for job in self._jobs.values():
+            if job.failures and job.kind.account.name == name:
+                self._ring_at(job, self._clock.monotonic())
 
     # how they are doing
 
-    def next_poll(self, account: AccountName, module: ModuleId) -> float | None:
+    def next_poll(self, account: Account, module: ModuleId) -> float | None:
         """Unix seconds of a module's next poll."""
         job = self._jobs.get(_key(account, module))
         return None if job is None else self._clock.now() + job.next_at - self._clock.monotonic()
@@ -296,13 +347,18 @@ class Rounds:
             for name, connected in self._app.accounts.items()
             if connected.keeper.needs_person
         ]
-        waiting = [name for name in self._app.accounts if not self._polled(name)]
-        return problems + [f"account {name}: its first poll is not done yet" for name in waiting]
+        # what lacks a scope costs the account's other modules nothing
+        working = {kind.account.name for kind in self._kinds if not kind.denied}
+        denied = [kind for kind in self._kinds if kind.denied and kind.account.name not in working]
+        problems += [f"account {kind.account.name}: {kind.denied}" for kind in denied]
+        waiting = [kind for kind in self._kinds if not kind.denied and not self._polled(kind)]
+        names = dict.fromkeys(kind.account.name for kind in waiting)
+        return problems + [f"account {name}: its first poll is not done yet" for name in names]
 
-    def _polled(self, name: AccountName) -> bool:
-        """Whether the account was surveyed, and each module that was found has had its first round."""
-        jobs = [job for job in self._jobs.values() if job.account == name and job.module is not None]
-        return name in self._surveyed and all(job.rounds or job.failures for job in jobs)
+    def _polled(self, kind: Kind) -> bool:
+        """Whether it was surveyed, and each module that was found has had its first round."""
+        jobs = [job for job in self._jobs.values() if job.kind is kind and job.module is not None]
+        return kind.surveyed and all(job.rounds or job.failures for job in jobs)
 
     def ring_all(self) -> None:
         """Ring every bell now."""
@@ -317,5 +373,5 @@ class Rounds:
         return bool(jobs) and polled and all(job.past is None or job.past.done() for job in jobs)
 
 
-def _key(account: AccountName, module: ModuleId) -> str:
-    return f"module:{account}/{module}"
+def _key(account: Account, module: ModuleId) -> str:
+    return f"module:{account.name}/{module}"

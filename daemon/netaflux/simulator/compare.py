@@ -11,10 +11,14 @@ from math import inf
 from typing import NamedTuple
 
 from netaflux.simulator.history import Row
+from netaflux.simulator.homes import boiler_cells, buckets
 from netaflux.simulator.house import House
 from netaflux.simulator.store import Cell, Store
 from netaflux.simulator.weather import Number
 
+SEEN = ("Person", "Movement", "Human", "Animal", "Vehicle")
+BUCKET, BIN = 1800, 300
+"""Seconds that heating is told in, and that events are counted in."""
 KELVIN_OFFSET = 237.3
 GRAMS_PER_OUNCE = 28.3495231
 CUBIC_FOOT_PER_CUBIC_METER = 35.3146667
@@ -86,8 +90,17 @@ RECIPES: Mapping[str, Recipe] = {
             "WindAngle",
             "GustStrength",
             "GustAngle",
+            "Person",
+            "Movement",
+            "Human",
+            "Animal",
+            "Vehicle",
         )
     },
+    "Setpoint_C": Recipe(("Setpoint",), _same),
+    "Setpoint_F": Recipe(("Setpoint",), c2f),
+    "Boiler_On_s": Recipe(("BoilerOn",), _same),
+    "Boiler_Off_s": Recipe(("BoilerOff",), _same),
 }
 
 
@@ -101,6 +114,8 @@ class Mirror:
     """By default all that the module's measures suffice for."""
     begin: float = -inf
     end: float = inf
+    source: str = "stations"
+    """Where it is found: stations, coaches, rooms, boilers, cameras."""
 
 
 class Difference(NamedTuple):
@@ -159,12 +174,74 @@ def expected_values(measures: Sequence[str], rows: Iterable[Row], channel: str) 
 
 
 def _expected(house: House, guest: int, mirror: Mirror, at: float) -> dict[Cell, dict[Number, Number]]:
-    measures = house.module(mirror.module_id).measures
-    rows = house.rows(mirror.module_id, mirror.begin, mirror.end, at)
+    measures, rows = told_of(house, mirror, at)
     channels = channels_of(measures) if mirror.channels is None else mirror.channels
     return {
         Cell(guest, mirror.device, channel): expected_values(measures, rows, channel) for channel in channels
     }
+
+
+def told_of(house: House, mirror: Mirror, at: float) -> tuple[Sequence[str], Sequence[Row]]:
+    """What Netatmo has of the module at moment `at`, and of which measures."""
+    match mirror.source:
+        case "rooms":
+            return ("Temperature", "Setpoint"), _buckets(house, mirror, at, _room_row)
+        case "boilers":
+            return ("BoilerOn", "BoilerOff"), _buckets(house, mirror, at, _boiler_row)
+        case "cameras":
+            return SEEN, _seen_rows(house, mirror, at)
+        case _:
+            measures = house.module(mirror.module_id).measures
+            return measures, house.rows(mirror.module_id, mirror.begin, mirror.end, at)
+
+
+def _buckets(
+    house: House, mirror: Mirror, at: float, row: Callable[[House, str, int], Row | None]
+) -> list[Row]:
+    """The half hours that are over, since the first unit of the home was set up."""
+    since = max(mirror.begin, _set_up(house, mirror.module_id))
+    times = buckets(since, min(mirror.end, at - BUCKET + 1), BUCKET, at, "UTC")
+    return [made for time in times if (made := row(house, mirror.module_id, time))]
+
+
+def _set_up(house: House, module_id: str) -> int:
+    for home in house.homes:
+        if module_id in {room.id for room in home.rooms}:
+            return min(unit.set_up for unit in home.units)
+        for unit in home.units:
+            if unit.id == module_id:
+                return unit.set_up
+    raise KeyError(module_id)
+
+
+def _room_row(house: House, room_id: str, time: int) -> Row | None:
+    home = next(home for home in house.homes if room_id in {room.id for room in home.rooms})
+    room = home.room(room_id)
+    return Row(time, (room.measured(time), home.setpoint(room, time).temperature))
+
+
+def _boiler_row(house: House, unit_id: str, time: int) -> Row | None:
+    home = next(home for home in house.homes if unit_id in {unit.id for unit in home.units})
+    if home.boiler_unit == "odd":
+        return None
+    types = ("boileron", "boileroff")
+    on, off = boiler_cells(home, home.unit(unit_id), types, time, BUCKET)
+    factor = 60 if home.boiler_unit == "minutes" else 1
+    return Row(time, (on and on * factor, off and off * factor))
+
+
+def _seen_rows(house: House, mirror: Mirror, at: float) -> list[Row]:
+    """How many events of each kind there were in five minutes, where there was any, once these are over."""
+    over = at // BIN * BIN
+    counts: dict[int, list[int]] = {}
+    guard = next(guard for guard in house.guards.values() if mirror.module_id in guard.lenses)
+    for seen in guard.footage.between(max(mirror.begin, 0), min(mirror.end, over), at):
+        told = {seen.kind, seen.category, *seen.parts}
+        if seen.eye.id == mirror.module_id and told & {each.lower() for each in SEEN}:
+            count = counts.setdefault(seen.time // BIN * BIN, [0] * len(SEEN))
+            for place, each in enumerate(SEEN):
+                count[place] += each.lower() in told
+    return [Row(time, tuple(counts[time])) for time in sorted(counts)]
 
 
 def _value(recipe: Recipe, cells: Sequence[Number | None]) -> Number | None:

@@ -27,7 +27,7 @@ def mac(kind: str, number: int) -> str:
 
 
 def demo_house(now: float, days: float = 30, *, live: bool = False) -> House:
-    """A heated home and one station with a module of every kind, one more silent for a third of the time.
+    """A heated home with cameras, a Home Coach, and a station with a module of every kind and a silent one.
 
     Unless it is `live`, no row is added after `now`, so that what is compared does not change meanwhile.
     """
@@ -56,7 +56,8 @@ def demo_house(now: float, days: float = 30, *, live: bool = False) -> House:
         altitude=300,
         uploads=Uploads(begin) if live else None,
     )
-    return House([station], [home], {home.id: demo_guard(begin)})
+    coach = home_coach(now, days=days, name="Study", gaps=end, set_up=begin)
+    return House([station, coach], [home], {home.id: demo_guard(begin)})
 
 
 ANNE, STRANGER = "91827374-7e04-5298-83ad-000000000001", "91827374-7e04-5298-83ad-000000000002"

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiohttp import web
 
@@ -17,6 +17,7 @@ from netaflux.simulator.estate import demo_house
 from netaflux.simulator.fluxtream import Fluxtream, FluxtreamSettings, User
 from netaflux.simulator.house import House
 from netaflux.simulator.netatmo import Netatmo, NetatmoSettings
+from netaflux.simulator.units import HOME_COACH, Module
 
 LOOPBACK = "127.0.0.1"
 GRACE = 0.1
@@ -85,7 +86,9 @@ class Served:
 
     def mirrors(self) -> list[Mirror]:
         """A device for each module of the first account, as in `configuration`."""
-        return [Mirror(device_name(title), module_id) for title, module_id in titles(self.house)]
+        return [
+            Mirror(device_name(each.title), each.module_id, source=each.source) for each in named(self.house)
+        ]
 
     def compare(
         self, mirrors: Iterable[Mirror] | None = None, at: float | None = None
@@ -111,19 +114,42 @@ class Served:
             f'url = "{self.fluxtream_url}"',
             f'username = "{user.username}"',
             f'password = "{user.password}"',
-            *(line for title, _ in titles(self.house) for line in _device_lines(title)),
+            *(line for each in named(self.house) for line in _device_lines(each)),
         ]
         return "\n".join(lines) + "\n"
 
 
-def titles(house: House) -> list[tuple[str, str]]:
-    """`home/module` and the id of every module that has a name."""
-    return [
-        (f"{station.home_name or station.name}/{unit.name}", unit.id)
+class Named(NamedTuple):
+    """Something that a device can mirror."""
+
+    title: str
+    """`home/module`."""
+    module_id: str
+    source: str = "stations"
+    """Where netaflux finds it."""
+
+
+def named(house: House) -> list[Named]:
+    """All that has a name and can be mirrored: modules, Home Coaches, heated rooms, boilers, cameras."""
+    found = [
+        Named(f"{station.home_name or station.name}/{unit.name}", unit.id, _source(unit))
         for station in house.stations
         for unit in station.units
         if unit.name is not None
     ]
+    for home in house.homes:
+        place = home.name or "home"
+        rooms = [room for room in home.rooms if any(unit.room == room.id for unit in home.units)]
+        found += [Named(f"{place}/{room.name}", room.id, "rooms") for room in rooms if room.name]
+        boilers = [unit for unit in home.units if unit.kind == "NATherm1" and unit.name]
+        found += [Named(f"{place}/{unit.name}", unit.id, "boilers") for unit in boilers]
+        lenses = house.guards[home.id].lenses.values() if home.id in house.guards else ()
+        found += [Named(f"{place}/{lens.name}", lens.eye.id, "cameras") for lens in lenses if lens.name]
+    return found
+
+
+def _source(unit: Module) -> str:
+    return "coaches" if unit.kind == HOME_COACH else "stations"
 
 
 def device_name(title: str) -> str:
@@ -131,8 +157,15 @@ def device_name(title: str) -> str:
     return "Netatmo_" + re.sub(r"[^0-9A-Za-z]+", "_", title.rpartition("/")[2]).strip("_")
 
 
-def _device_lines(title: str) -> list[str]:
-    return ["", "[[devices]]", f'name = "{device_name(title)}"', f'module = "{title}"']
+def _device_lines(each: Named) -> list[str]:
+    source = [] if each.source == "stations" else [f'source = "{each.source}"']
+    return [
+        "",
+        "[[devices]]",
+        f'name = "{device_name(each.title)}"',
+        *source,
+        f'module = "{each.title}"',
+    ]
 
 
 @asynccontextmanager

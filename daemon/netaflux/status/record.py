@@ -42,7 +42,8 @@ class Record:
         self.polled: dict[ModuleId, float] = {}
         """When each module's last poll came to a good end, unix seconds."""
         self.polls_failing: dict[ModuleId, Trouble] = {}
-        self.accounts_failing: dict[AccountName, Trouble] = {}
+        self.accounts_failing: dict[tuple[AccountName, str], Trouble] = {}
+        """By the source of what cannot be polled, too."""
         self.thrifty: dict[AccountName, events.CadenceStretched] = {}
         """The accounts whose calls are short, and what that means for their polls."""
         self.delivered: dict[tuple[DestinationName, DeviceName], Delivered] = {}
@@ -64,9 +65,10 @@ class Record:
             case events.CadenceRestored():
                 self.thrifty.pop(event.account, None)
             case events.AccountFailed():
-                _count(self.accounts_failing, event.account, event.reason, self._clock.now(), event.remedy)
+                key = event.account, event.source
+                _count(self.accounts_failing, key, event.reason, self._clock.now(), event.remedy)
             case events.AccountRecovered():
-                self.accounts_failing.pop(event.account, None)
+                self.accounts_failing.pop((event.account, event.source), None)
             case events.PageFetched():
                 self.learnt.saw(event, self._clock.monotonic())
             case events.BatchDelivered():
@@ -80,9 +82,9 @@ class Record:
             taken.last = event.last
             taken.newest = dict(zip(event.channels, event.values, strict=True))
 
-    def trouble(self, module: ModuleId, account: AccountName) -> dict[str, object] | None:
+    def trouble(self, module: ModuleId, account: AccountName, source: str) -> dict[str, object] | None:
         """What keeps a module from being polled, if anything does."""
-        trouble = self.polls_failing.get(module) or self.accounts_failing.get(account)
+        trouble = self.polls_failing.get(module) or self.accounts_failing.get((account, source))
         return asdict(trouble) if trouble else None
 
 

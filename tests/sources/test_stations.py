@@ -10,7 +10,8 @@ from netaflux.core.errors import QuotaReached
 from netaflux.core.model import PAGE_ROWS, Lane, Module, Row, Window
 from netaflux.core.ports import Source
 from netaflux.simulator import UNLIMITED, Fault, NetatmoSettings, Reading, Served, Span, World, estate, serve
-from netaflux.sources.netatmo import REFUSALS, NetatmoSource
+from netaflux.sources.refusals import REFUSALS
+from netaflux.sources.stations import StationSource
 from tests.fakes import TurnedClock
 from tests.netatmo.world import Keeper, wired
 
@@ -32,7 +33,7 @@ async def source(date_end: DateEnd = "excluded") -> AsyncIterator[tuple[Source, 
         pair = served.netatmo.logins.current("default")
         assert pair
         async with wired(served.netatmo_url, keeper=Keeper(pair.access), clock=clock) as connected:
-            yield NetatmoSource(connected.client), served
+            yield StationSource(connected.client), served
 
 
 def truth(served: Served, module: Module, window: Window) -> list[Row]:

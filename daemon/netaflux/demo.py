@@ -131,7 +131,7 @@ def _opening(stage: Stage, days: float) -> Json:
         "event": "stage",
         "netatmo": stage.served.netatmo_url,
         "fluxtream": stage.served.fluxtream_url,
-        "modules": len(stage.served.house.modules),
+        "modules": len(stage.served.mirrors()),
         "days": days,
     }
 

@@ -356,5 +356,5 @@ async def test_a_missing_scope_is_named() -> None:
 
     asked = " ".join(f"--scope {each}" for each in ("read_station", *READ_SCOPES))
     assert "this needs read_camera or read_presence or read_doorbell" in reading.value.message
-    assert f"`netaflux authorize {asked}`" in reading.value.remedy
+    assert f"`netaflux authorize --account anne {asked}`" in reading.value.remedy
     assert "this needs write_camera" in writing.value.message

@@ -8,10 +8,20 @@ import aiohttp
 import pytest
 
 from netaflux.simulator import Fault, Served, World, demo_world, serve, serve_forever
-from netaflux.simulator.compare import expected_values
+from netaflux.simulator.compare import expected_values, told_of
 from netaflux.simulator.world import device_name
 from tests.fakes import TurnedClock
 from tests.simulator.conftest import NOW, Caller
+
+BESIDE_THE_WEATHER = (
+    ("coaches", "Study/Study"),
+    ("rooms", "AR Home/Living room"),
+    ("rooms", "AR Home/Bath"),
+    ("boilers", "AR Home/Thermostat"),
+    ("cameras", "AR Home/Hall"),
+    ("cameras", "AR Home/Drive"),
+)
+"""What the demo's house has of other sources, in the configuration's order."""
 
 
 @pytest.fixture
@@ -43,6 +53,9 @@ async def test_the_configuration_can_be_pasted(served: Served) -> None:
     assert told["devices"] == [
         {"name": f"Netatmo_{name}", "module": f"AR Home/{name}"}
         for name in ("Basement", "Porch", "Roof", "Garden", "Bedroom", "Office")
+    ] + [
+        {"name": device_name(module), "source": source, "module": module}
+        for source, module in BESIDE_THE_WEATHER
     ]
 
 
@@ -62,11 +75,10 @@ async def test_what_was_carried_over_is_found_equal_and_what_was_not_missing(
 ) -> None:
     assert all(report.missing for report in served.compare())
     for mirror in served.mirrors():
-        module = served.house.module(mirror.module_id)
-        rows = served.house.rows(module.id, 0, NOW + 1, NOW)
+        measures, rows = told_of(served.house, mirror, NOW)
         for report in served.compare([mirror]):
             if report.device == mirror.device:
-                values = expected_values(module.measures, rows, report.channel)
+                values = expected_values(measures, rows, report.channel)
                 await caller.upload(sorted(values.items()), [report.channel], device=mirror.device)
 
     assert served.fluxtream.store.doubles == 0

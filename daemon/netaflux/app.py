@@ -132,51 +132,81 @@ class App:
         await asyncio.gather(*(door.ready(patient=patient, record=record) for door in self.doors.values()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What an app stands on, and what outlives it when the configuration is read anew."""
+
+    clock: Clock
+    state: State
+    state_dir: Path
+    hub: Hub
+    record: Record
+
+
 @asynccontextmanager
-async def open_app(
+async def open_ground(
     loaded: Loaded, *, clock: Clock | None = None, log_events: bool = True
-) -> AsyncIterator[App]:
-    """Lock the state, open it, and connect everything; nothing is asked of anybody yet.
+) -> AsyncIterator[Ground]:
+    """Lock the state and open it. Raises StateLocked, StateForeign, StateError, ConfigError.
 
     Without `log_events` what happens is not logged: a command says it to its person itself.
-
-    Raises StateLocked, StateForeign, StateError, ConfigError.
     """
-    settings, clock = loaded.settings, clock or RealClock()
-    directory = state_dir(settings, os.environ)
-    record = Record(clock)
+    clock = clock or RealClock()
+    directory, record = state_dir(loaded.settings, os.environ), Record(clock)
     hub = Hub(*([LogObserver()] if log_events else []), record)
-    catalogue = _catalogue(settings)
+    async with open_state(directory, clock) as state:
+        yield Ground(clock=clock, state=state, state_dir=directory, hub=hub, record=record)
+
+
+@asynccontextmanager
+async def open_app(
+    loaded: Loaded,
+    *,
+    clock: Clock | None = None,
+    log_events: bool = True,
+    ground: Ground | None = None,
+) -> AsyncIterator[App]:
+    """Connect everything that is configured, on a ground of its own or a given one; nothing is asked yet.
+
+    Raises what `open_ground` raises.
+    """
     async with AsyncExitStack() as stack:
-        state = await stack.enter_async_context(open_state(directory, clock))
-        destinations = {
-            name: await stack.enter_async_context(open_destination(name, each))
-            for name, each in settings.destinations.items()
-        }
-        doors = {
-            name: Door(each, identities=state.destinations, clock=clock, observer=hub)
-            for name, each in destinations.items()
-        }
-        courier = Courier(coverage=state.coverage, bindings=state.bindings, doors=doors, observer=hub)
-        wiring = _Wiring(settings, clock, state, hub, catalogue, courier)
-        budget = await stack.enter_async_context(wiring.budget())
-        accounts = await wiring.accounts(stack, budget)
-        yield App(
-            settings=settings,
-            config_path=loaded.path,
-            warnings=loaded.warnings,
-            clock=clock,
-            state=state,
-            state_dir=directory,
-            hub=hub,
-            record=record,
-            budget=budget,
-            catalogue=catalogue,
-            destinations=destinations,
-            doors=doors,
-            courier=courier,
-            accounts=accounts,
-        )
+        if ground is None:
+            ground = await stack.enter_async_context(open_ground(loaded, clock=clock, log_events=log_events))
+        yield await _connected(stack, loaded, ground)
+
+
+async def _connected(stack: AsyncExitStack, loaded: Loaded, ground: Ground) -> App:
+    settings, clock, state, hub = loaded.settings, ground.clock, ground.state, ground.hub
+    catalogue = _catalogue(settings)
+    destinations = {
+        name: await stack.enter_async_context(open_destination(name, each))
+        for name, each in settings.destinations.items()
+    }
+    doors = {
+        name: Door(each, identities=state.destinations, clock=clock, observer=hub)
+        for name, each in destinations.items()
+    }
+    courier = Courier(coverage=state.coverage, bindings=state.bindings, doors=doors, observer=hub)
+    wiring = _Wiring(settings, clock, state, hub, catalogue, courier)
+    budget = await stack.enter_async_context(wiring.budget())
+    accounts = await wiring.accounts(stack, budget)
+    return App(
+        settings=settings,
+        config_path=loaded.path,
+        warnings=loaded.warnings,
+        clock=clock,
+        state=state,
+        state_dir=ground.state_dir,
+        hub=hub,
+        record=ground.record,
+        budget=budget,
+        catalogue=catalogue,
+        destinations=destinations,
+        doors=doors,
+        courier=courier,
+        accounts=accounts,
+    )
 
 
 def _catalogue(settings: Settings) -> Catalogue:

@@ -205,7 +205,7 @@ async def daemon(config: Path, began: str) -> None:
     clock = ScaledClock(SPEED)
     # the machine's monotonic time is the same for all its processes
     clock._start, clock._epoch = map(float, began.split(","))
-    await run_daemon(load(config, os.environ), clock=clock)
+    await run_daemon(lambda: load(config, os.environ), clock=clock)
 
 
 async def bare(calls: dict[str, Any]) -> None:

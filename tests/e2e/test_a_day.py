@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from netaflux.service.health import Health
 from netaflux.simulator import House, Uploads, World, estate
 from tests.e2e.household import NOW, household, roomy
 from tests.virtual import VirtualClock, daemon, run_virtually, until
@@ -33,6 +34,6 @@ def test_after_a_day_all_that_netatmo_holds_has_arrived(tmp_path: Path) -> None:
                 house, now = home.served.house, clock.now()
                 rows = sum(len(house.rows(module.id, 0, now + 1, now)) for module in house.modules)
                 assert home.uploaded_rows == rows > MODULES * 570
-                assert await rounds.unwell() == []
+                assert await Health(app, rounds).unwell() == []
 
     run_virtually(main)

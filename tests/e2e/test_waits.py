@@ -13,7 +13,8 @@ from netaflux.commands.status import status
 from netaflux.commands.words import Json
 from netaflux.core.events import BudgetClosed
 from netaflux.core.model import SourceName
-from netaflux.service.rounds import OVERDUE, Rounds
+from netaflux.service.health import OVERDUE, Health
+from netaflux.service.rounds import Rounds
 from netaflux.simulator import World
 from tests.e2e.household import NOW, Household, household, performed, roomy
 from tests.e2e.houses import house_of, module_of
@@ -125,12 +126,12 @@ def test_calls_that_wait_for_an_hour_are_well_and_bells_that_do_not_ring_are_not
                 calls = (await status(app, rounds.next_poll))["accounts"][0]["calls"]
                 assert calls["closed_until"] is not None
                 assert calls["waiting"] > 0
-                waiting = await rounds.unwell()
+                waiting = await Health(app, rounds).unwell()
             async with home.app() as app:
                 deaf = Rounds(app, interval=600, hang=lambda clock, _: ClockBells(clock, lambda _: None))
                 work = asyncio.create_task(deaf.run(asyncio.Event()))
                 await clock.sleep(OVERDUE + 1)
-                silent = await deaf.unwell()
+                silent = await Health(app, deaf).unwell()
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
         return waiting, silent

@@ -127,7 +127,7 @@ def _be(request: Mapping[str, Any]) -> NoReturn:
     if request["begun"]:
         # the machine's monotonic time is the same for all its processes
         clock._start, clock._epoch = request["begun"]
-    asyncio.run(netaflux.service.daemon.run_daemon(load(Path(config), os.environ), clock=clock))
+    asyncio.run(netaflux.service.daemon.run_daemon(lambda: load(Path(config), os.environ), clock=clock))
     sys.exit(0)
 
 

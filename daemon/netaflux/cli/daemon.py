@@ -13,7 +13,8 @@ DEFAULT_PLACE = Place()
 def run(*, place: Place = DEFAULT_PLACE) -> int:
     """Poll all modules until told to stop: this is the daemon.
 
-    It logs to stderr and answers at the status socket. SIGTERM or Ctrl-C ends it within ten seconds.
+    It logs to stderr and answers at the status socket. SIGTERM or Ctrl-C ends it within ten seconds. At a
+    SIGHUP it reads its configuration again; one with a mistake changes nothing.
 
     Example: `netaflux run --config /etc/netaflux/config.toml`
     """
@@ -21,7 +22,7 @@ def run(*, place: Place = DEFAULT_PLACE) -> int:
 
     from netaflux.service.daemon import run_daemon  # noqa: PLC0415 - the same
 
-    asyncio.run(run_daemon(place.load()))
+    asyncio.run(run_daemon(place.load))
     return 0
 
 

@@ -16,7 +16,7 @@ import structlog
 from netaflux.app import App
 from netaflux.commands.waiting import closed
 from netaflux.commands.words import Json
-from netaflux.core.errors import NetafluxError
+from netaflux.core.errors import NetafluxError, Overtaken
 
 log = structlog.get_logger(__name__)
 
@@ -54,13 +54,15 @@ def _command(name: str) -> Command:
     return command
 
 
-async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None]:
-    """The events of a command; its failure is the last of them."""
+async def perform(
+    app: App, name: str, asked: Json, *, ending: asyncio.Event | None = None
+) -> AsyncGenerator[Json, None]:
+    """The events of a command; its failure is the last of them. It is ended once `ending` is set."""
     if name not in COMMANDS:
         yield {"event": "failed", "message": f'there is no command "{name}"', "remedy": "", "exit_code": 2}
         return
     try:
-        async with aclosing(_with_waits(app, _command(name)(app, asked))) as events:
+        async with aclosing(_with_waits(app, _command(name)(app, asked), ending)) as events:
             async for event in events:
                 yield event
     except Exception as error:
@@ -76,8 +78,10 @@ async def perform(app: App, name: str, asked: Json) -> AsyncGenerator[Json, None
         }
 
 
-async def _with_waits(app: App, events: AsyncGenerator[Json, None]) -> AsyncGenerator[Json, None]:
-    """The events, and between them what they wait for."""
+async def _with_waits(
+    app: App, events: AsyncGenerator[Json, None], ending: asyncio.Event | None
+) -> AsyncGenerator[Json, None]:
+    """The events, and between them what they wait for. Raises Overtaken."""
     passed: asyncio.Queue[Json | None] = asyncio.Queue()
     # one task runs the whole command: its time-outs and tasks belong to it
     work = asyncio.create_task(_pass(events, passed), name="command")
@@ -92,6 +96,8 @@ async def _with_waits(app: App, events: AsyncGenerator[Json, None]) -> AsyncGene
             if event is None:
                 work.result()
                 return
+            if ending is not None and ending.is_set():
+                raise Overtaken
             if event:
                 yield event
             elif (waiting := closed(app)) and waiting["until"] > told + A_MOMENT:

@@ -116,6 +116,15 @@ class NobodyAtSocket(NetafluxError):
     exit_code = 69
 
 
+class Overtaken(NetafluxError):
+    """A command was under way when the daemon took up a new configuration."""
+
+    advice = "Start the command again: it goes on where it was."
+
+    def __init__(self) -> None:
+        super().__init__("the daemon took up a new configuration meanwhile")
+
+
 class NotAuthorized(NetafluxError):
     """Netatmo no longer accepts what we hold for this account."""
 

@@ -9,7 +9,7 @@ ends a job: the bell for the next round is set whatever happens.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +27,6 @@ from netaflux.service.bells import Hang, SchedulerBells
 
 log = structlog.get_logger(__name__)
 
-OVERDUE = 60.0
-"""Seconds after which a bell that has not rung means that nothing rings."""
-DATABASE_ANSWERS = 3.0
-"""Real seconds that the database may take for one row."""
 DOOR_ANSWERS = 3.0
 """Seconds that a round waits for destinations that were failing; one that answers later gets the next one."""
 LONGEST_PAST_BACK_OFF = 3600.0
@@ -88,6 +84,16 @@ class Job:
     """How often that failed in a row."""
     past_at: float = float("-inf")
     """The monotonic time before which it is not tried again."""
+    began: float = 0.0
+    """When the round under way began, or the newest one, in monotonic time."""
+    past_began: float = 0.0
+    """The same of the work on the past."""
+
+    def working_since(self) -> Iterator[float]:
+        """When that which is under way began."""
+        for task, began in ((self.task, self.began), (self.past, self.past_began)):
+            if task is not None and not task.done():
+                yield began
 
 
 class Rounds:
@@ -106,6 +112,17 @@ class Rounds:
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
         self._scopes: dict[AccountName, Collection[str]] = {}
         self._knocking: asyncio.Task[None] | None = None
+        self._resting = False
+
+    @property
+    def jobs(self) -> Collection[Job]:
+        """All that is rung."""
+        return self._jobs.values()
+
+    @property
+    def kinds(self) -> Sequence[Kind]:
+        """What is polled."""
+        return self._kinds
 
     def _cadence(self, connected: Connected, account: Account) -> Cadence | SteadyCadence:
         budget, clock = connected.gate.share(), self._clock
@@ -128,6 +145,16 @@ class Rounds:
                 await stop.wait()
         finally:
             await self._end(list(self._tasks()))
+
+    async def finish(self, within: float) -> None:
+        """Begin no round any more, and let those under way come to their end, for so many seconds.
+
+        Their work on the past is not waited for: it goes on where it was.
+        """
+        self._resting = True
+        live = [job.task for job in self._jobs.values() if job.task is not None]
+        if live:
+            await asyncio.wait(live, timeout=within)
 
     def _tasks(self) -> Iterator[asyncio.Task[None]]:
         tasks = [task for job in self._jobs.values() for task in (job.task, job.past)]
@@ -225,6 +252,7 @@ class Rounds:
 
     def _look_into_the_past(self, job: Job, module: ModuleId) -> None:
         if (job.past is None or job.past.done()) and self._clock.monotonic() >= job.past_at:
+            job.past_began = self._clock.monotonic()
             job.past = asyncio.create_task(self._catch_up(job, module), name=f"past of {job.key}")
 
     async def _catch_up(self, job: Job, module: ModuleId) -> None:
@@ -261,7 +289,8 @@ class Rounds:
 
     def _rung(self, key: str) -> None:
         job = self._jobs[key]
-        if job.task is None or job.task.done():
+        if not self._resting and (job.task is None or job.task.done()):
+            job.began = self._clock.monotonic()
             job.task = asyncio.create_task(self._work(job), name=key)
 
     async def _work(self, job: Job) -> None:
@@ -322,43 +351,6 @@ class Rounds:
         """Unix seconds of a module's next poll."""
         job = self._jobs.get(_key(account, module))
         return None if job is None else self._clock.now() + job.next_at - self._clock.monotonic()
-
-    async def unwell(self) -> list[str]:
-        """What is wrong with the process itself: bells that do not ring, a database that does not answer."""
-        late = self._clock.monotonic() - OVERDUE
-        problems = [
-            f"the bell of {job.key} has not rung"
-            for job in self._jobs.values()
-            if job.next_at < late and (job.task is None or job.task.done())
-        ]
-        try:
-            async with asyncio.timeout(DATABASE_ANSWERS):
-                await self._app.state.database.probe()
-        except TimeoutError:
-            problems.append("the database does not answer")
-        except NetafluxError as error:
-            problems.append(error.message)
-        return problems
-
-    async def unready(self) -> list[str]:
-        """What is missing for the service to be of use."""
-        problems = [
-            f"account {name}: {connected.keeper.suspicion}"
-            for name, connected in self._app.accounts.items()
-            if connected.keeper.needs_person
-        ]
-        # what lacks a scope costs the account's other modules nothing
-        working = {kind.account.name for kind in self._kinds if not kind.denied}
-        denied = [kind for kind in self._kinds if kind.denied and kind.account.name not in working]
-        problems += [f"account {kind.account.name}: {kind.denied}" for kind in denied]
-        waiting = [kind for kind in self._kinds if not kind.denied and not self._polled(kind)]
-        names = dict.fromkeys(kind.account.name for kind in waiting)
-        return problems + [f"account {name}: its first poll is not done yet" for name in names]
-
-    def _polled(self, kind: Kind) -> bool:
-        """Whether it was surveyed, and each module that was found has had its first round."""
-        jobs = [job for job in self._jobs.values() if job.kind is kind and job.module is not None]
-        return kind.surveyed and all(job.rounds or job.failures for job in jobs)
 
     def ring_all(self) -> None:
         """Ring every bell now."""

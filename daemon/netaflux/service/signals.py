@@ -1,7 +1,8 @@
-"""A signal asks the daemon to stop; a second one does not ask."""
+"""A signal asks the daemon to stop, a second one does not ask; another has it read its configuration anew."""
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -35,3 +36,25 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(ValueError, RuntimeError):
                 loop.remove_signal_handler(number)
+
+
+@contextmanager
+def reload_on_hangup(reload: asyncio.Event, stop: asyncio.Event) -> Iterator[None]:
+    """Turn SIGHUP into a request to reload; where it tells of a terminal that is gone, into one to stop.
+
+    Where it is ignored (nohup) it stays so.
+    """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    loop, wish = asyncio.get_running_loop(), stop if _at_a_terminal() else reload
+    loop.add_signal_handler(signal.SIGHUP, wish.set)
+    try:
+        yield
+    finally:
+        with suppress(ValueError, RuntimeError):
+            loop.remove_signal_handler(signal.SIGHUP)
+
+
+def _at_a_terminal() -> bool:
+    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

@@ -1,0 +1,141 @@
+"""SIGHUP: a new configuration takes over with nothing dropped, and a mistaken one changes nothing."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from netaflux.simulator import Fault
+from tests.system.program import Daemon, Program, until
+from tests.system.world import Outside
+
+
+async def hung_up(daemon: Daemon, event: str) -> dict[str, object]:
+    """What the daemon says of the configuration that it is told to read."""
+    told = len(daemon.running.events(event))
+    daemon.running.signal(signal.SIGHUP)
+    events = await until(lambda: daemon.running.events(event)[told:])
+    return dict(events[0])
+
+
+async def test_a_new_device_is_brought_without_a_new_start(netaflux: Program, outside: Outside) -> None:
+    both = netaflux.devices
+    netaflux.devices = both[:1]
+    async with netaflux.daemon() as daemon:
+        await until(lambda: outside.uploads)
+        await daemon.ready()
+        netaflux.devices = both
+        netaflux.write_config()
+        told = await hung_up(daemon, "configuration.reread")
+        await until(lambda: not outside.differences())
+        _, status = await daemon.get("/status")
+        ended = await daemon.stopped()
+
+    assert told["devices"] == 2
+    assert [device["device"] for device in status["devices"]] == ["000001", "000002"]
+    assert outside.written_again == 0
+    assert outside.token_posts == 1
+    assert ended.code == 0
+
+
+async def test_a_page_under_way_arrives_before_the_new_configuration_takes_over(
+    netaflux: Program, outside: Outside
+) -> None:
+    slow = outside.served.fluxtream.faults.add(Fault.DRIP, times=1, seconds=1.5)
+    async with netaflux.daemon() as daemon:
+        await until(lambda: slow.struck)
+        await hung_up(daemon, "configuration.reread")
+        await until(lambda: not outside.differences())
+        await daemon.stopped()
+
+    assert outside.written_again == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("client_secret", "client_sekret", "is no setting; did you mean `client_secret`"),
+        ("[netatmo]", "[netatmo", "config.toml"),
+        ("[[devices]]", "[[nothing]]", "is no setting"),
+    ],
+)
+async def test_a_mistaken_configuration_is_refused_and_the_old_one_stays(
+    netaflux: Program, outside: Outside, old: str, new: str, reason: str
+) -> None:
+    async with netaflux.daemon() as daemon:
+        await until(lambda: not outside.differences())
+        right = netaflux.config.read_text()
+        netaflux.config.write_text(right.replace(old, new))
+        told = await hung_up(daemon, "configuration.refused")
+        health = await daemon.get("/readyz")
+        netaflux.config.write_text(right)
+        await hung_up(daemon, "configuration.reread")
+        ended = await daemon.stopped()
+
+    assert reason in str(told["reason"])
+    assert health == (200, {"ok": True, "problems": []})
+    assert ended.code == 0
+
+
+async def test_another_state_directory_takes_a_new_start(netaflux: Program, folder: Path) -> None:
+    async with netaflux.daemon() as daemon:
+        text = netaflux.config.read_text()
+        netaflux.config.write_text(text.replace(str(netaflux.state), str(folder / "elsewhere")))
+        told = await hung_up(daemon, "configuration.refused")
+
+        assert f"{folder}/elsewhere, takes a new start" in str(told["reason"])
+        assert told["remedy"] == "Restart netaflux, or put the old one back."
+        assert not (folder / "elsewhere").exists()
+        assert (await daemon.get("/livez"))[0] == 200
+
+
+async def test_the_socket_moves_with_the_configuration_unless_something_is_in_its_way(
+    netaflux: Program, folder: Path
+) -> None:
+    async with netaflux.daemon() as daemon:
+        netaflux.sections["status"] = {"socket": str(folder / "moved.sock"), "mode": "0660"}
+        (folder / "moved.sock").write_text("not to be lost")
+        netaflux.write_config()
+        told = await hung_up(daemon, "configuration.refused")
+        assert (await daemon.get("/livez"))[0] == 200
+
+        (folder / "moved.sock").unlink()
+        await hung_up(daemon, "configuration.reread")
+        moved = Daemon(daemon.running, folder / "moved.sock")
+        answer = await moved.get("/livez")
+        mode = moved.socket.stat().st_mode & 0o777
+        netaflux.sections["status"]["mode"] = "0600"
+        netaflux.write_config()
+        await hung_up(daemon, "configuration.reread")
+
+        assert "is no socket; it is left as it is" in str(told["reason"])
+        assert answer == (200, {"ok": True, "problems": []})
+        assert mode == 0o660
+        assert moved.socket.stat().st_mode & 0o777 == 0o600
+        assert not netaflux.socket.exists()
+        await daemon.stopped()
+
+
+async def test_secrets_of_an_earlier_configuration_stay_masked(netaflux: Program, outside: Outside) -> None:
+    password = str(netaflux.sections["destinations.fluxtream"]["password"])
+    async with netaflux.daemon() as daemon:
+        netaflux.sections["destinations.fluxtream"]["password"] = "another-password"
+        netaflux.sections["log"] = {"level": "debug"}
+        netaflux.write_config()
+        await hung_up(daemon, "configuration.reread")
+        await daemon.running.told("destination.failed")
+        ended = await daemon.stopped()
+
+    assert "another-password" not in ended.err
+    assert password not in ended.err
+
+
+async def test_a_stop_during_a_switch_is_a_stop(netaflux: Program, outside: Outside) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_BEFORE, "/api/*", times=1)
+    async with netaflux.daemon() as daemon:
+        await until(lambda: hanging.struck)
+        daemon.running.signal(signal.SIGHUP)
+        daemon.running.signal(signal.SIGTERM)
+        ended = await daemon.running.ended(within=10)
+
+    assert ended.code == 0

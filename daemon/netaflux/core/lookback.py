@@ -10,10 +10,10 @@ All moments are times of rows, never of a clock: a module that was silent has up
 What reaches no further back than a page holds is part of the poll itself and costs no call.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Self
 
 from netaflux.core.model import Window
@@ -103,7 +103,8 @@ class Looks:
         Nothing tells whether such a row is known; but there was none in the gap, so it is news.
         """
         old = times[: bisect_left(times, before)]
-        return [time for time in old if any(gap.begin < time < gap.end for gap in self.gaps)]
+        within = (old[bisect_right(old, gap.begin) : bisect_left(old, gap.end)] for gap in self.gaps)
+        return sorted({*chain.from_iterable(within)})
 
     def due(self, newest: int) -> Due:
         """What to ask for again, now that there are rows up to `newest`."""

@@ -4,12 +4,12 @@ ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
-COPY requirements.lock requirements-dev.lock ./
+COPY requirements.lock requirements-build.lock ./
 # Two environments: the one that is shipped, and one with the tool that builds netaflux, which stays behind.
 RUN python3 -m venv /opt/netaflux \
     && /opt/netaflux/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock \
     && python3 -m venv tools \
-    && tools/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-dev.lock
+    && tools/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY daemon daemon
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \

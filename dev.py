@@ -30,7 +30,11 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "made-from"
 """Written last; holds the fingerprint of what `.venv` was made from."""
-LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("--extra", "dev", "-c", "requirements.lock")}
+LOCKS = {
+    "requirements.lock": ("pyproject.toml",),
+    "requirements-dev.lock": ("pyproject.toml", "--extra", "dev", "-c", "requirements.lock"),
+    "requirements-build.lock": ("--group", "build", "-c", "requirements-dev.lock"),
+}
 """Each lock file, and what uv compiles it with."""
 PYTHON = getattr(sys, "_base_executable", "") or sys.executable
 """The interpreter itself, also where a virtual environment's (perhaps the one to remake) has started us."""
@@ -220,14 +224,14 @@ def bench(arguments: Sequence[str]) -> int:
 
 
 def lock(arguments: Sequence[str]) -> int:
-    """Make both lock files anew, with versions as they are but for what must change (or `--upgrade`)."""
+    """Make the lock files anew, with versions as they are but for what must change (or `--upgrade`)."""
     uv = shutil.which("uv")
     if not uv:
         raise Trouble("`lock` needs uv, which is not on the PATH (https://docs.astral.sh/uv/).")
     how = "pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11"
     why = ("--custom-compile-command", "python3 dev.py lock")
     for name, what in LOCKS.items():
-        command = [uv, *how.split(), *why, *arguments, *what, "pyproject.toml", "-o", name]
+        command = [uv, *how.split(), *why, *arguments, *what, "-o", name]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
         if code:
             return code
@@ -251,7 +255,7 @@ usage: python3 dev.py VERB [ARGUMENT ...]
   run     run netaflux with the arguments that follow
   test    ruff, mypy, import-linter, pytest; the arguments go to pytest, paths counted from the project
   bench   netaflux against what is possible at all (`backfill`, `cycles`; both take a quarter of an hour)
-  lock    make requirements.lock and requirements-dev.lock anew (needs uv)
+  lock    make the lock files anew (needs uv)
 
 examples:
   python3 dev.py demo

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netaflux.core.errors import BatchRefused, DestinationDown, StateError, UpstreamFault
-from netaflux.core.events import Event
+from netaflux.core.events import CallMade, ErrorMet, Event
 from netaflux.core.lookback import Looks
 from netaflux.core.measures import measures_of
 from netaflux.core.model import (
@@ -68,7 +68,8 @@ class Listener:
         self.events.append(event)
 
     def names(self) -> list[str]:
-        return [event.name for event in self.events]
+        """What was told, but for what is told each time for those who count."""
+        return [event.name for event in self.events if not isinstance(event, CallMade | ErrorMet)]
 
 
 def a_module(number: int = 1, *, kind: str = "NAModule1", name: str = "Porch", **more: object) -> Module:

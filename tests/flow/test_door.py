@@ -10,6 +10,7 @@ from netaflux.core.events import (
     DestinationIdentified,
     DestinationRecovered,
     DestinationReplaced,
+    ErrorMet,
 )
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.flow.door import Door
@@ -121,9 +122,25 @@ async def test_a_failure_and_its_end_are_told_once(front: Front) -> None:
     await front.door.ready()
 
     assert front.names() == ["destination.failed", "destination.recovered", "destination.identified"]
-    failed, recovered = front.listener.events[0], front.listener.events[1]
-    assert failed == DestinationFailed(destination=ONE, reason="one is down", remedy=DOWN.remedy)
-    assert recovered == DestinationRecovered(destination=ONE, failures=4)
+    failed = DestinationFailed(destination=ONE, reason="one is down", remedy=DOWN.remedy)
+    assert failed in front.listener.events
+    assert DestinationRecovered(destination=ONE, failures=4) in front.listener.events
+
+
+async def test_each_failure_is_told_to_those_who_count(front: Front) -> None:
+    """Also those that come together, and those of which people have heard."""
+    front.destination.error = CredentialsRefused("who are you?")
+    await front.door.ready()
+    front.destination.error = None
+    await front.door.ready(patient=False)
+    for _ in range(2):
+        front.door.failed(DOWN)
+
+    counted = [event for event in front.listener.events if isinstance(event, ErrorMet)]
+    assert counted == [
+        ErrorMet(kind="CredentialsRefused", reason="who are you?"),
+        *[ErrorMet(kind="DestinationDown", reason="it is down")] * 2,
+    ]
 
 
 async def test_one_that_does_not_take_rows_is_closed_and_tried_with_rows(front: Front) -> None:

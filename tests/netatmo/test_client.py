@@ -22,11 +22,12 @@ from netaflux.core.errors import (
     Unreachable,
     UpstreamFault,
 )
+from netaflux.core.events import CallMade, ErrorMet
 from netaflux.core.model import Lane
 from netaflux.netatmo.gate import Gate
 from netaflux.simulator import Limits, Served, World, estate, serve
 from tests.fakes import TurnedClock
-from tests.netatmo.world import Keeper, Wired, serving, wired
+from tests.netatmo.world import ANNE, Keeper, Wired, serving, wired
 
 URL = "https://api.netatmo.invalid/api/getmeasure"
 GOOD = {"status": "ok", "body": [], "time_server": 1763719200}
@@ -101,6 +102,18 @@ async def test_the_answer_is_handed_over_and_its_time_is_heard() -> None:
         await world.clock.sleep(7)
 
         assert world.client.time.now() == 1763719207
+
+
+async def test_each_request_is_told_and_each_that_fails() -> None:
+    """With the class of its error, also where the call succeeds in the end."""
+    cut = {"exception": aiohttp.ServerDisconnectedError()}
+    async with answering(EXPIRED, cut, refusal(429, 11), GOOD_ANSWER) as world:
+        await world.measure()
+
+    made = [event for event in world.listener.events if isinstance(event, CallMade)]
+    met = [event.kind for event in world.listener.events if isinstance(event, ErrorMet)]
+    assert made == [CallMade(account=ANNE, endpoint="getmeasure")] * 4
+    assert met == ["TokenRejected", "Unreachable", "Busy"]
 
 
 # tokens

@@ -12,7 +12,7 @@ from netaflux.core.errors import (
     TokenRejected,
     UpstreamFault,
 )
-from netaflux.core.events import TokensRefreshed
+from netaflux.core.events import CallMade, ErrorMet, TokensRefreshed
 from netaflux.core.grants import (
     NEVER_AUTHORIZED,
     REVOKED,
@@ -90,6 +90,29 @@ async def test_a_token_is_used_until_ten_minutes_before_its_end(world: TokenWorl
     assert (before, after) == (first, world.netatmo.access)
     assert len(world.netatmo.posts) == 1
     assert world.told == [TokensRefreshed(account=ANNE, expires_in=THREE_HOURS)]
+
+
+@pytest.mark.parametrize(
+    ("mood", "kind"),
+    [
+        (refusing("invalid_grant"), "GrantRefused"),
+        (answering(503, PAGE), "UpstreamFault"),
+        (cut, "Unreachable"),
+    ],
+)
+async def test_each_token_post_and_each_failure_of_one_is_told(
+    world: TokenWorld, mood: Mood, kind: str
+) -> None:
+    keeper = await world.settled()
+    world.netatmo.mood = mood
+    world.clock.turn(THREE_HOURS)
+    with pytest.raises(NetafluxError):
+        await world.call(keeper)
+
+    calls = [event for event in world.told.counted if isinstance(event, CallMade)]
+    errors = [event.kind for event in world.told.counted if isinstance(event, ErrorMet)]
+    assert calls == [CallMade(account=ANNE, endpoint="oauth2/token")] * len(world.netatmo.posts)
+    assert errors == [kind] * len(calls)
 
 
 async def test_fifty_calls_at_once_refresh_once(world: TokenWorld) -> None:
@@ -350,7 +373,7 @@ async def test_no_secret_shows_anywhere(world: TokenWorld) -> None:
             error = caught.value
             said += ["".join(traceback.format_exception(error)), repr(error), error.message, error.remedy]
         said += [repr(keeper.standing), repr(keeper.pair), repr(world.store.record), repr(keeper)]
-    said += [repr(event) for event in world.told]
+    said += [repr(event) for event in [*world.told, *world.told.counted]]
 
     lines = [line for text in said for line in text.splitlines() if not line.startswith("    ")]
     assert len(lines) > 100

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from netaflux.core.errors import NetafluxError, StateError, TokenRejected
-from netaflux.core.events import AuthorizationNeeded, Event
+from netaflux.core.events import AuthorizationNeeded, CallMade, ErrorMet, Event
 from netaflux.core.model import AccountName
 from netaflux.core.ports import TokenStore
 from netaflux.core.tokens import TokenRecord
@@ -110,10 +110,17 @@ class FailingStore:
 
 
 class Told(list[Event]):
-    """All events in their order."""
+    """What is told to people, in its order; apart from it what is told to those who count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: list[CallMade | ErrorMet] = []
 
     def tell(self, event: Event) -> None:
-        self.append(event)
+        if isinstance(event, CallMade | ErrorMet):
+            self.counted.append(event)
+        else:
+            self.append(event)
 
     @property
     def names(self) -> list[str]:
@@ -293,6 +300,7 @@ class TokenWorld:
         self.clock.turn(60)
         self.netatmo.posts.clear()
         self.told.clear()
+        self.told.counted.clear()
         return keeper
 
     async def call(self, keeper: TokenKeeper) -> str:

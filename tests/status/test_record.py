@@ -67,6 +67,19 @@ def test_the_newest_values_are_those_of_the_newest_row_whatever_comes_last() -> 
     assert (taken.rows, taken.last, taken.newest) == (5, 600, {"RH": 57.0})
 
 
+def test_rows_that_were_repaired_were_taken_too() -> None:
+    clock = TurnedClock(1000)
+    record = Record(clock)
+    record.tell(
+        events.BatchRepaired(
+            destination=FLUX, device=PORCH, channels=(ChannelName("RH"),), rows=3, first=100, last=900
+        )
+    )
+
+    taken = record.delivered[FLUX, PORCH]
+    assert (taken.rows, taken.at, taken.last, taken.newest) == (3, 1000, None, {})
+
+
 def test_pages_are_counted_with_their_rows() -> None:
     record = Record(TurnedClock())
     for rows in (1024, 7):

@@ -17,6 +17,7 @@ from netaflux.app import App
 from netaflux.commands.waiting import closed
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError, Overtaken
+from netaflux.core.events import ErrorMet
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ async def perform(
     except Exception as error:
         if not isinstance(error, NetafluxError):
             log.exception("command.crashed", command=name)
+            app.hub.tell(ErrorMet.of(error))
             yield {"event": "failed", "message": f"a bug: {error!r}", "remedy": BUG, "exit_code": 1}
             return
         yield {

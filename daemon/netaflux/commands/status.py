@@ -175,7 +175,7 @@ def _at(app: App, target: Target, name: DestinationName) -> Json:
         "watermark": mark,
         "lag": None if mark is None or newest is None else max(0, newest - mark),
         "rows": taken.rows if taken else 0,
-        "newest": {"time": taken.last, **taken.newest} if taken else None,
+        "newest": {"time": taken.last, **taken.newest} if taken and taken.newest else None,
     }
 
 

@@ -32,7 +32,7 @@ NetafluxError
     └── ReadBackRefused     it does not tell what it holds
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class NetafluxError(Exception):
@@ -254,3 +254,7 @@ class ReadBackRefused(DestinationError):
 
     advice = "See whether `url` is where the server is, and whether this account may export its data there."
     exit_code = 78
+
+
+EXCHANGES: Final = (Unreachable, NetatmoError, DestinationError)
+"""What comes of asking others; whoever asks tells of it, each time."""

@@ -4,8 +4,9 @@ An event's name is `noun.past_participle`; its fields are the log's fields.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, Self
 
+from netaflux.core.errors import NetafluxError
 from netaflux.core.model import (
     AccountName,
     ChannelName,
@@ -18,6 +19,8 @@ from netaflux.core.model import (
 )
 
 Level = Literal["debug", "info", "warning", "error"]
+BUG: Final = "Bug"
+"""The kind of an error that is none of `core/errors`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,33 @@ class AuthorizationRestored(Event):
 
     name = "authorization.restored"
     account: AccountName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMade(Event):
+    """A request goes out to Netatmo's API or, without a permit, to its token endpoint."""
+
+    name = "call.made"
+    level = "debug"
+    account: AccountName
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorMet(Event):
+    """Something failed. It is told each time, for those who count; people are told once until it is over."""
+
+    name = "error.met"
+    level = "debug"
+    kind: str
+    """Its class in `core/errors`, or `Bug`."""
+    reason: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """What is told of an error."""
+        kind = type(error).__name__ if isinstance(error, NetafluxError) else BUG
+        return cls(kind=kind, reason=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

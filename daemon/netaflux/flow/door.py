@@ -10,6 +10,7 @@ from netaflux.core.events import (
     DestinationIdentified,
     DestinationRecovered,
     DestinationReplaced,
+    ErrorMet,
 )
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.core.ports import Clock, Destination, Observer
@@ -89,6 +90,7 @@ class Door:
             self.identity = await self.destination.identify()
             self._asked_at = self._clock.monotonic()
         except DestinationError as error:
+            self._observer.tell(ErrorMet.of(error))
             self._count(error)
             return False
         if self._refusing_rows:
@@ -108,6 +110,7 @@ class Door:
 
     def failed(self, error: DestinationError) -> None:
         """It did not take rows: said once, tried again later and later."""
+        self._observer.tell(ErrorMet.of(error))
         self._refusing_rows = True
         if self._resting:
             self.reason = error.message  # one more of those that were on their way when it failed

@@ -1,9 +1,17 @@
 """What is told of an account's authorization: a need once, and its end once."""
 
-from netaflux.core.events import AuthorizationNeeded, AuthorizationRestored, TokensRefreshed
+from netaflux.core.errors import NetafluxError
+from netaflux.core.events import (
+    AuthorizationNeeded,
+    AuthorizationRestored,
+    CallMade,
+    ErrorMet,
+    TokensRefreshed,
+)
 from netaflux.core.grants import Mend, PersonNeeded
 from netaflux.core.model import AccountName
 from netaflux.core.ports import Observer
+from netaflux.netatmo.oauth import ENDPOINT
 from netaflux.netatmo.standing import remedy
 
 
@@ -26,6 +34,14 @@ class Announcer:
             todo = remedy(self._account, person.mend)
             event = AuthorizationNeeded(account=self._account, suspicion=person.suspicion, remedy=todo)
             self._observer.tell(event)
+
+    def posting(self) -> None:
+        """A token POST goes out."""
+        self._observer.tell(CallMade(account=self._account, endpoint=ENDPOINT))
+
+    def failed(self, error: NetafluxError) -> None:
+        """It was refused, or has no answer."""
+        self._observer.tell(ErrorMet.of(error))
 
     def renewed(self, expires_in: float, *, restored: bool) -> None:
         """A new pair is in force; `restored` where a person was needed until now, told or not."""

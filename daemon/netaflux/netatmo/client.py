@@ -23,7 +23,7 @@ from netaflux.core.errors import (
     Unreachable,
     UpstreamFault,
 )
-from netaflux.core.events import CallRepeated
+from netaflux.core.events import CallMade, CallRepeated, ErrorMet
 from netaflux.core.model import AccountName, Lane
 from netaflux.core.ports import Clock, Observer
 from netaflux.http import Answer, Fields, Http
@@ -206,7 +206,16 @@ class NetatmoClient:
                     return await self._send(call, permit)
 
     async def _send(self, call: _Call, permit: Permit) -> Envelope:
-        """Make the call, and let the gate know what it means for the limits."""
+        """Make the call, and tell of it."""
+        self.observer.tell(CallMade(account=self.account, endpoint=call.endpoint))
+        try:
+            return await self._sent(call, permit)
+        except (NetatmoError, Unreachable) as error:
+            self.observer.tell(ErrorMet.of(error))
+            raise
+
+    async def _sent(self, call: _Call, permit: Permit) -> Envelope:
+        """The call's good answer; the gate knows what it means for the limits."""
         answer = await self._exchange(call)
         if call.media and answer.status == OK and answer.is_image:
             permit.succeeded()

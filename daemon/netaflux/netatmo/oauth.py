@@ -18,6 +18,8 @@ from netaflux.core.ports import Clock
 from netaflux.core.tokens import LIFETIME, TokenPair
 from netaflux.http import Answer, Http
 
+ENDPOINT = "oauth2/token"
+"""The token endpoint, as it stands behind the host."""
 INVALID_GRANT = "invalid_grant"
 CLIENT_REFUSALS = frozenset({"invalid_client", "unauthorized_client"})
 """Words that speak of the app and not of the token."""
@@ -46,7 +48,7 @@ class TokenEndpoint:
         self, http: Http, *, api_url: str, client_id: str, client_secret: SecretStr, clock: Clock
     ) -> None:
         self._http = http
-        self._url = f"{api_url.rstrip('/')}/oauth2/token"
+        self._url = f"{api_url.rstrip('/')}/{ENDPOINT}"
         self.client_id = client_id
         self._client_secret = client_secret
         self._clock = clock

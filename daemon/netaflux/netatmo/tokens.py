@@ -219,7 +219,7 @@ class TokenKeeper:
         await self._quiet()
         await self._intend(token)
         try:
-            return await grant()
+            return await self._post(grant)
         except (Unreachable, UpstreamFault) as fault:
             never_left = isinstance(fault, Unreachable) and not fault.sent
             record = self._vault.record
@@ -227,6 +227,14 @@ class TokenKeeper:
             raise
         finally:
             self._pace.posted()
+
+    async def _post(self, grant: Callable[[], Awaitable[TokenPair]]) -> TokenPair:
+        self._announcer.posting()
+        try:
+            return await grant()
+        except NetafluxError as error:
+            self._announcer.failed(error)
+            raise
 
     async def _intend(self, token: str) -> None:
         try:

@@ -18,8 +18,8 @@ import structlog
 
 from netaflux.app import App, Connected
 from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
-from netaflux.core.errors import NetafluxError, NotAuthorized, ScopeDenied
-from netaflux.core.events import AccountFailed, AccountRecovered, PollFailed, PollRecovered
+from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied
+from netaflux.core.events import AccountFailed, AccountRecovered, ErrorMet, PollFailed, PollRecovered
 from netaflux.core.model import AccountName, ModuleId, SourceName
 from netaflux.flow.account import Account
 from netaflux.flow.cadence import Cadence, SteadyCadence
@@ -265,13 +265,14 @@ class Rounds:
         except NetafluxError as error:
             if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
-            self._past_failed(job)
-        except Exception:
+            self._past_failed(job, error)
+        except Exception as error:
             log.exception("past.crashed", module=module)
-            self._past_failed(job)
+            self._past_failed(job, error)
 
-    def _past_failed(self, job: Job) -> None:
+    def _past_failed(self, job: Job, error: Exception) -> None:
         """The past can wait, and what Netatmo refuses for ever is not to be asked for in every round."""
+        self._tell_error(error)
         job.past_failures += 1
         wait = min(LONGEST_PAST_BACK_OFF, 8 * backed_off(job.past_failures))
         job.past_at = self._clock.monotonic() + wait
@@ -313,6 +314,7 @@ class Rounds:
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of it once, until it is over; answers when to try again."""
+        self._tell_error(error)
         job.failures += 1
         # what concerns the whole account is told of the account
         whole = isinstance(error, NotAuthorized) or bool(job.kind.failing)
@@ -327,6 +329,11 @@ class Rounds:
         # the station's next upload comes sooner, or nearly so: its survey may show an early row
         due = max(job.kind.cadence.next_at(job.module), now + SHORTEST_BACK_OFF)
         return due if due <= when + SHORTEST_BACK_OFF else when
+
+    def _tell_error(self, error: Exception) -> None:
+        """What was met on the way to others has been told already."""
+        if not isinstance(error, EXCHANGES):
+            self._app.hub.tell(ErrorMet.of(error))
 
     def _wait_for_authorization(self, connected: Connected) -> None:
         name = connected.name

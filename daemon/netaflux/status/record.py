@@ -27,6 +27,7 @@ class Delivered:
     rows: int = 0
     last: int | None = None
     at: float | None = None
+    """When it acknowledged rows last, unix seconds."""
     newest: dict[ChannelName, Number | None] = field(default_factory=dict)
 
 
@@ -71,13 +72,15 @@ class Record:
                 self.accounts_failing.pop((event.account, event.source), None)
             case events.PageFetched():
                 self.learnt.saw(event, self._clock.monotonic())
-            case events.BatchDelivered():
+            case events.BatchDelivered() | events.BatchRepaired():
                 self._took(event)
 
-    def _took(self, event: events.BatchDelivered) -> None:
+    def _took(self, event: events.BatchDelivered | events.BatchRepaired) -> None:
         taken = self.delivered.setdefault((event.destination, event.device), Delivered())
         taken.rows += event.rows
         taken.at = self._clock.now()
+        if isinstance(event, events.BatchRepaired):
+            return  # it does not tell its values
         if taken.last is None or event.last >= taken.last:
             taken.last = event.last
             taken.newest = dict(zip(event.channels, event.values, strict=True))

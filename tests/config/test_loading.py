@@ -10,6 +10,7 @@ from netaflux.core.devices import Device
 from netaflux.core.errors import ConfigError
 from netaflux.core.model import AccountName, ChannelName, DestinationName, DeviceName
 from netaflux.core.since import Moment, Setup, Span
+from netaflux.status.settings import Address
 
 Write = Callable[[str], Path]
 
@@ -71,6 +72,7 @@ interval = "90s"
 [status]
 socket = "/run/netaflux/netaflux.sock"
 mode = "0660"
+metrics_listen = "[::1]:9211"
 [log]
 level = "debug"
 format = "json"
@@ -99,6 +101,7 @@ def test_every_setting_arrives(write: Write) -> None:
     }
     assert found.poll.interval == 90
     assert (str(found.status.socket), found.status.mode) == ("/run/netaflux/netaflux.sock", 0o660)
+    assert found.status.metrics_listen == Address("::1", 9211)
     assert (found.log.level, found.log.format) == ("debug", "json")
     assert found.channels[ChannelName("Comfort")].unit == "°C"
     assert list(secret_texts(found)) == ["a-secret", "a-token", "their-token", "a-password", "another"]
@@ -130,6 +133,7 @@ def test_what_is_left_out_has_its_default(write: Write) -> None:
     assert found.netatmo.redirect_uri == "http://localhost:8977/callback"
     assert tuple(found.netatmo.limits.model_dump().values()) == (40, 400, 40, 1600)
     assert (found.poll.interval, found.status.socket, found.status.mode) == (600, None, 0o600)
+    assert found.status.metrics_listen is None
     assert (found.log.level, found.log.format) == ("info", "auto")
     assert (found.mirrored(), found.destinations, found.channels) == ((), {}, {})
     assert found.accounts == ("default",)
@@ -188,6 +192,33 @@ def test_netatmo_itself_grants_what_it_grants(write: Write, host: str) -> None:
 @pytest.mark.parametrize("mode", ['"0660"', '"660"', "0o660", "660"])
 def test_a_socket_mode_may_be_written_in_any_of_its_ways(write: Write, mode: str) -> None:
     assert read(write(f"{SMALL}[status]\nmode = {mode}")).settings.status.mode == 0o660
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("9211", "127.0.0.1:9211"),
+        ('"9211"', "127.0.0.1:9211"),
+        ('" localhost:9211 "', "127.0.0.1:9211"),
+        ('"127.0.0.1:1"', "127.0.0.1:1"),
+        ('"192.168.1.2:65535"', "192.168.1.2:65535"),
+        ('"0.0.0.0:9211"', "0.0.0.0:9211"),
+        ('"[0::1]:9211"', "[::1]:9211"),
+        ('"[::]:9211"', "[::]:9211"),
+    ],
+)
+def test_the_port_of_the_metrics_is_on_loopback_unless_it_says_otherwise(
+    write: Write, written: str, address: str
+) -> None:
+    found = read(write(f"{SMALL}[status]\nmetrics_listen = {written}")).settings
+
+    assert str(found.status.metrics_listen) == address
+
+
+def test_the_port_of_the_metrics_may_stand_in_the_environment(write: Write) -> None:
+    found = read(write(SMALL), {"NETAFLUX_STATUS__METRICS_LISTEN": "9211"}).settings
+
+    assert found.status.metrics_listen == Address("127.0.0.1", 9211)
 
 
 def test_settings_cannot_be_changed_and_show_no_secret(write: Write) -> None:
@@ -438,3 +469,20 @@ def test_a_file_without_secrets_may_be_read_by_everybody(write: Write) -> None:
     path.chmod(0o644)
 
     assert read(path, {"NETATMO_CLIENT_SECRET": "y"}).warnings == ()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:9211", "192.168.1.2:9211", "[::]:9211"])
+def test_metrics_that_others_can_read_are_worth_a_warning(write: Write, address: str) -> None:
+    path = write(SMALL)
+    variable = "NETAFLUX_STATUS__METRICS_LISTEN"
+
+    (warning,) = read(path, {variable: address}).warnings
+    assert warning == (
+        f"{variable}: status.metrics_listen: whoever reaches {address} can read the metrics, with the names "
+        "of accounts and devices"
+    )
+
+
+@pytest.mark.parametrize("address", ["9211", "127.0.0.2:9211", "localhost:9211", "[::1]:9211"])
+def test_metrics_for_this_machine_alone_are_not(write: Write, address: str) -> None:
+    assert read(write(SMALL), {"NETAFLUX_STATUS__METRICS_LISTEN": address}).warnings == ()

@@ -52,6 +52,10 @@ SINCE = (
     "must be a date (2014-05-18), a date and time (2014-05-18T12:00, with or without an offset), "
     'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds of ten digits, or "setup"'
 )
+LISTEN = (
+    'must be a port, such as "9211", or an address of this machine with one, such as "127.0.0.1:9211" or '
+    '"[::1]:9211"'
+)
 MODE = 'must be "0600" (only this user) or "0660" (the group may read, too)'
 PLAIN = "plain http would show the secrets to the network; use https, or set allow_plain_http = true"
 WORD = "may hold only the letters A to Z and a to z, digits and _"
@@ -81,6 +85,16 @@ MISTAKES = [
     ),
     (f"{SMALL}[status]\nmode = '0666'", [f"status.mode: {MODE}"]),
     (f"{SMALL}[status]\nmode = true", [f"status.mode: {MODE}"]),
+    *(
+        (f"{SMALL}[status]\nmetrics_listen = {value}", [f"status.metrics_listen: {LISTEN}"])
+        for value in (
+            *("true", "0", "65536", "9211.0", "-1", "[9211]", "''", "'9211 x'", "'٩٢١١'"),
+            *("':9211'", "'host:9211'", "'host.example.org:9211'", "'127.0.0.1'", "'127.0.0.1:'"),
+            *("'127.0.0.1:0'", "'127.0.0.1:99999'", "'127.0.0.256:9211'", "'127.1:9211'"),
+            *("'::1:9211'", "'[::1]'", "'[127.0.0.1]:9211'", "'[localhost]:9211'", "'[::g]:9211'"),
+            "'http://127.0.0.1:9211'",
+        )
+    ),
     # servers
     (
         f"{SMALL}api_url = 'api.netatmo.com'",

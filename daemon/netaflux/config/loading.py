@@ -48,7 +48,8 @@ def load(path: Path | None, environ: Mapping[str, str], *, root: Path = Path("/"
         raise _nothing(environ, root)
     settings = _settled(given)
     exposed = _exposed(settings, found[0], file) if found else ()
-    return Loaded(settings, found[0] if found else None, (*_warnings(given), *exposed))
+    warnings = (*_warnings(given), *exposed, *_overheard(settings, given))
+    return Loaded(settings, found[0] if found else None, warnings)
 
 
 def _warnings(given: Sequence[Source]) -> Iterator[str]:
@@ -169,6 +170,14 @@ def _exposed(settings: Settings, path: Path, file: Source) -> Iterator[str]:
     held = [keys for keys, _ in secrets(settings) if file.holds(keys)]
     if held and path.stat().st_mode & stat.S_IROTH:
         yield f"{path}: every user of this machine can read {dotted(held[0])} in it; try: chmod 640 {path}"
+
+
+def _overheard(settings: Settings, given: Sequence[Source]) -> Iterator[str]:
+    """A warning, where others than this machine can read the metrics."""
+    address, path = settings.status.metrics_listen, ("status", "metrics_listen")
+    if address is not None and not address.is_loopback:
+        wrong = f"whoever reaches {address} can read the metrics, with the names of accounts and devices"
+        yield line(responsible(given, path), path, wrong)
 
 
 def _nothing(environ: Mapping[str, str], root: Path) -> ConfigError:

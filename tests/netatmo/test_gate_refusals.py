@@ -39,6 +39,23 @@ def test_a_refusal_closes_the_account_for_as_long_as_netatmo_asks(asked: float |
 
 
 @in_no_time
+async def test_what_is_left_is_nothing_while_it_is_closed_and_then_what_the_refusal_leaves() -> None:
+    """The hour's limit counts from the reopening anew; the one of ten seconds is as ever."""
+    async with House(account=(40, 400)).process() as budget:
+        gate = await budget.gate(ANNE)
+        before = gate.state().left
+        await made(gate, calls=10)
+        used = gate.state().left
+        await refused(gate)
+        closed = gate.state().left
+        await made(gate)
+        reopened = gate.state()
+
+    assert (before, used, closed) == ((40, 400), (30, 390), (0, 0))
+    assert reopened.left == (38, 12 - 2), "the probe and the call after it"
+
+
+@in_no_time
 async def test_calls_that_were_under_way_together_are_refused_together() -> None:
     house = House()
     async with house.process() as budget:

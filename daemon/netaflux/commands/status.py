@@ -3,7 +3,7 @@
 version, started, now
 accounts      name, state, authorized_until, scopes, needs_person, suspicion, remedy,
               trouble (of its first kind of modules that cannot be polled: source, reason, remedy),
-              calls (per window: used, limit, seconds; waiting, closed_until, reason, wait, feeling,
+              calls (per window: used, limit, left, seconds; waiting, closed_until, reason, wait, feeling,
               per_hour, stretch: `core/budget`, BudgetState),
               thrifty (null while calls suffice; else each module is asked every so many `hours`, and surveys
               are rarer by `factor`),
@@ -38,6 +38,14 @@ NextPoll = Callable[[Account, ModuleId], float | None]
 
 async def status(app: App, next_poll: NextPoll) -> Json:
     """The snapshot of this moment."""
+    snapshot = glance(app, next_poll)
+    for account in snapshot["accounts"]:
+        account["backfill"] = _backfill(app, app.accounts[account["name"]])
+    return {**snapshot, "rows_aside": [_aside(row) for row in await app.state.rows_aside.newest()]}
+
+
+def glance(app: App, next_poll: NextPoll) -> Json:
+    """The same less what takes its time: how far a backfill is, and what only the database knows."""
     return {
         "version": __version__,
         "started": app.record.started,
@@ -52,7 +60,6 @@ async def status(app: App, next_poll: NextPoll) -> Json:
         ],
         "destinations": [_destination(app, door) for door in app.doors.values()],
         "app_calls": _calls(app.budget.state()),
-        "rows_aside": [_aside(row) for row in await app.state.rows_aside.newest()],
     }
 
 
@@ -80,7 +87,6 @@ def _account(app: App, connected: Connected) -> Json:
         "remedy": keeper.remedy,
         "calls": _calls(connected.gate.state()),
         "thrifty": None if thrifty is None else {"hours": thrifty.hours, "factor": thrifty.factor},
-        "backfill": _backfill(app, connected),
         "trouble": _trouble(app, connected),
     }
 
@@ -123,7 +129,8 @@ def _stretch(app: App, connected: Connected, targets: Sequence[Target]) -> Stret
 
 def _calls(state: BudgetState) -> Json:
     uses = [
-        {"used": use.used, "limit": use.limit.permits, "seconds": use.limit.seconds} for use in state.uses
+        {"used": use.used, "limit": use.limit.permits, "left": left, "seconds": use.limit.seconds}
+        for use, left in zip(state.uses, state.left, strict=True)
     ]
     return {
         "uses": uses,

@@ -38,6 +38,8 @@ class BudgetState:
 
     scope: str
     uses: tuple[LimitUse, ...]
+    left: tuple[int, ...]
+    """The calls that each of these limits still leaves; a closing and a refusal leave fewer."""
     waiting: int
     closed_until: float | None
     """Unix seconds; None while it is open."""

@@ -215,6 +215,7 @@ class Scope:
         return BudgetState(
             scope=self.name,
             uses=self._windows.uses(now),
+            left=(0,) * len(self._limits) if closed else self._permits_left(now),
             waiting=waiting,
             closed_until=self._clock.now() + self._opens - now if closed else None,
             reason=self._record.reason if closed or caution else "",
@@ -226,6 +227,14 @@ class Scope:
         )
 
     # within
+
+    def _permits_left(self, now: float) -> tuple[int, ...]:
+        """What each limit leaves; one of a caution's own counts beside that of as many seconds."""
+        since = self._since.uses(now) if self._since else ()
+        return tuple(
+            min(each.left for each in (use, *since) if each.limit.seconds == use.limit.seconds)
+            for use in self._windows.uses(now)
+        )
 
     def _supply(self, now: float, caution: Caution | None) -> Supply:
         return Supply(

@@ -62,6 +62,7 @@ OFFENCES = [
     ("commands.c", "cyclopts"),
     ("state.c", "prometheus_client"),
     ("status.client", "aiohttp"),
+    ("status.record", "prometheus_client"),
     ("destinations.b", "aiohttp"),
     ("core.i", "simpleeval"),
 ]

@@ -33,7 +33,9 @@ def answers(problems: Sequence[str] = ()) -> Answers:
         for number in range(3):
             yield {"event": name, "number": number, **asked}
 
-    return Answers(alive=troubles, ready=troubles, status=status, command=command)
+    return Answers(
+        alive=troubles, ready=troubles, status=status, metrics=lambda _: (b"", "text/plain"), command=command
+    )
 
 
 @asynccontextmanager

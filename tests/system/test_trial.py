@@ -15,7 +15,7 @@ from netaflux import __version__
 from tests.system.nursery import Nursery, surroundings
 from tests.system.program import Program
 
-HEAVY = ("aiohttp", "apscheduler", "sqlite3", "structlog", "tenacity", "orjson")
+HEAVY = ("aiohttp", "apscheduler", "sqlite3", "structlog", "tenacity", "orjson", "prometheus_client")
 """What a health check, every half a minute on a small machine, has no use for."""
 
 
@@ -171,15 +171,28 @@ def test_a_reader_that_has_enough_is_not_scolded(netaflux: Program, words: str) 
     assert told.returncode in {1, 141}  # rich, which prints the help, leaves with 1
 
 
+def imported(told: subprocess.CompletedProcess[str]) -> set[str]:
+    """The packages that a process with `-X importtime` has imported."""
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
+
+
 async def test_health_leaves_alone_what_takes_long_to_import(netaflux: Program) -> None:
     async with netaflux.daemon():
         command = [sys.executable, "-X", "importtime", "-m", "netaflux", *netaflux.command("health")]
         told = run(command, netaflux)
 
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.stderr.splitlines()}
     assert told.returncode == 0, told.stderr
-    assert "netaflux" in imported
-    assert imported.isdisjoint(HEAVY)
+    assert "netaflux" in imported(told)
+    assert imported(told).isdisjoint(HEAVY)
+
+
+def test_a_sync_leaves_alone_what_only_the_daemon_needs(netaflux: Program) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "netaflux", *netaflux.command("sync")]
+    told = run(command, netaflux)
+
+    assert told.returncode == 0, told.stderr
+    assert "aiohttp" in imported(told)
+    assert imported(told).isdisjoint({"apscheduler", "prometheus_client"})
 
 
 def test_a_daemon_of_the_installed_program_ends_on_a_signal(netaflux: Program) -> None:

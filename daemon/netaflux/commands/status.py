@@ -13,6 +13,7 @@ app_calls     the same of the app's limits, over all accounts
 devices       device, account, source, module, title, reachable, channels, begin, newest (row), next_poll,
               last_poll, trouble, and per destination: watermark, lag (seconds behind the newest row),
               rows (since the start), newest (values of the last row sent)
+configured    the names of all devices of the configuration
 missing       device, reason: configured, but not found in the account
 destinations  name, identity, ok, reason, failures, retry_in
 rows_aside    destination, device, time, values, reason: refused for their content
@@ -52,6 +53,7 @@ def glance(app: App, next_poll: NextPoll) -> Json:
         "now": app.clock.now(),
         "accounts": [_account(app, connected) for connected in app.accounts.values()],
         "devices": [_device(app, account, target, next_poll) for account, target in _targets(app)],
+        "configured": [device.name for device in app.settings.devices],
         "missing": [
             {"device": missing.device, "reason": missing.reason}
             for _, account in app.kinds()

@@ -67,6 +67,15 @@ LogForm = Literal["auto", "json", "console"]
 """How the log is written: `auto` is for people on a terminal, JSON elsewhere."""
 
 
+def is_address(host: str) -> bool:
+    """Whether it is an address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host name or address is this machine itself."""
     try:

@@ -1,6 +1,6 @@
 """`netaflux run`: until a signal, through as many configurations as it is told to read.
 
-    Daemon     what stays: the state, the socket, the herald
+    Daemon     what stays: the state, the socket, the counters, the herald
       Life     what each configuration has of its own: app, rounds, health
 
 A new configuration is read and checked while the old one goes on, so a mistake in it changes nothing. One
@@ -21,7 +21,7 @@ from netaflux import __version__, logs
 from netaflux.app import App, Ground, open_app, open_ground
 from netaflux.clocks import RealClock, ScaledClock
 from netaflux.commands.perform import perform
-from netaflux.commands.status import status
+from netaflux.commands.status import glance, status
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts, state_dir
 from netaflux.core.errors import ConfigError, NetafluxError
@@ -32,6 +32,7 @@ from netaflux.service.rounds import Rounds
 from netaflux.service.signals import reload_on_hangup, stop_on_signals
 from netaflux.service.systemd import ServiceManager
 from netaflux.state.lock import name_of
+from netaflux.status.metrics import Metrics
 from netaflux.status.server import Answers
 
 log = structlog.get_logger(__name__)
@@ -119,6 +120,8 @@ class Daemon:
         """The configuration that is in force."""
         self._life: asyncio.Future[Life] = asyncio.get_running_loop().create_future()
         """The life of the configuration in force; pending while one takes over."""
+        self._seen: Life | None = None
+        """The newest life, for scrapes: they do not wait while one takes over."""
         self._switching_since = self._clock.monotonic()
         self.stop = asyncio.Event()
         self.reload = asyncio.Event()
@@ -133,7 +136,9 @@ class Daemon:
         loaded.settings.require_work()
         async with AsyncExitStack() as stack:
             ground = await stack.enter_async_context(open_ground(loaded, clock=self._clock))
-            reception = Reception(self._answers(), name_of(ground.state_dir) or "")
+            metrics = Metrics(ground.record, self._glance)
+            stack.enter_context(ground.hub.listening(metrics))
+            reception = Reception(self._answers(metrics), name_of(ground.state_dir) or "")
             stack.push_async_callback(reception.close)
             stack.enter_context(stop_on_signals(self.stop))
             herald = Herald(self._manager, self._hopeless, self._words)
@@ -184,7 +189,7 @@ class Daemon:
             devices=len(loaded.settings.devices),
             socket=str(reception.path),
         )
-        self._current = loaded
+        self._current, self._seen = loaded, life
         self._life.set_result(life)
         self._manager.ready()
 
@@ -244,8 +249,14 @@ class Daemon:
 
     # what is answered
 
-    def _answers(self) -> Answers:
-        return Answers(alive=self._unwell, ready=self._unready, status=self._status, command=self._perform)
+    def _answers(self, metrics: Metrics) -> Answers:
+        return Answers(
+            alive=self._unwell,
+            ready=self._unready,
+            status=self._status,
+            metrics=metrics.exposition,
+            command=self._perform,
+        )
 
     async def _unwell(self) -> list[str]:
         return await self._life.result().health.unwell() if self._life.done() else self._stuck_between()
@@ -269,6 +280,9 @@ class Daemon:
     async def _status(self) -> Json:
         with (await self._living()).visited() as life:
             return await status(life.app, life.rounds.next_poll)
+
+    def _glance(self) -> Json | None:
+        return None if self._seen is None else glance(self._seen.app, self._seen.rounds.next_poll)
 
     async def _perform(self, name: str, asked: Json) -> AsyncGenerator[Json, None]:
         with (await self._living()).visited() as life:

@@ -1,15 +1,21 @@
-"""A Unix socket to listen at: nothing that stands in its way is destroyed, and nobody else's is taken."""
+"""Sockets to listen at: nothing that stands in the way is destroyed, and nobody else's place is taken."""
 
 import os
 import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
+from typing import Final
 
-from netaflux.core.errors import ConfigError, StateError
+from netaflux.core.errors import ConfigError, NetafluxError, StateError
+from netaflux.status.settings import Address
 
 ADVICE = "Set `socket` under [status] to a path of its own, in a directory that this user may write to."
+ADDRESS_ADVICE = "Set `metrics_listen` under [status] to a free port and an address of this machine."
+LASTING: Final = {EADDRINUSE: "another program listens there", EACCES: "this user may not listen there"}
+"""What does not pass by itself, and how we call it; an address may well appear a moment after our start."""
 PATIENCE = 2.0
 """Real seconds for somebody who may be listening there to take a connection."""
 
@@ -39,6 +45,31 @@ def listening(path: Path, mode: int) -> Iterator[socket.socket]:
             # by now it may be the socket of another process, which must stay
             if _identity(path) == made:
                 path.unlink()
+
+
+@contextmanager
+def listening_at(address: Address) -> Iterator[socket.socket]:
+    """A socket that listens at a port.
+
+    Raises ConfigError where the port is taken, or forbidden, StateError where it cannot be had just now.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        # connections of a process before, which are coming to their end, leave the port free
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address.host, address.port))
+            listener.listen()
+        except OSError as error:
+            raise _unavailable(address, error) from error
+        yield listener
+
+
+def _unavailable(address: Address, error: OSError) -> NetafluxError:
+    reason = LASTING.get(error.errno or 0)
+    kind = ConfigError if reason else StateError
+    said = reason or error.strerror or error
+    return kind(f"the metrics cannot be served at {address}: {said}", advice=ADDRESS_ADVICE)
 
 
 def _bound(listener: socket.socket, path: Path, mode: int) -> tuple[int, int]:

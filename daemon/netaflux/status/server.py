@@ -3,9 +3,14 @@
 GET  /livez, /healthz   200 or 503: loop, workers, database; never Netatmo or a destination
 GET  /readyz            200 or 503: tokens usable, first poll done
 GET  /status            JSON, see `commands/status.py`
+GET  /metrics           for Prometheus, see `status/metrics.py`
 POST /commands/NAME     JSON in, one JSON event a line out; the same user or root only
+
+A port, where one is configured, answers GET /metrics and nothing else.
 """
 
+import asyncio
+import re
 import socket
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
@@ -15,16 +20,30 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
 
+from netaflux.core.settings import is_address, is_loopback
 from netaflux.status.client import MISDIRECTED, STATE_HEADER
-from netaflux.status.listening import listening
+from netaflux.status.listening import listening, listening_at
+from netaflux.status.settings import Address
+
+log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+Exposition = Callable[[str], tuple[bytes, str]]
+"""The metrics as an `Accept` header wants them, and their content type."""
+
 LARGEST_REQUEST = 512 * 1024
 """Bytes of a command's request: a page of rows of `import-csv`, with every number as long as it can be."""
+
+MOST_CONNECTIONS = 16
+"""At the port of the metrics, at a time: a scraper needs one, and nobody there shall use up our files."""
+_PORT = re.compile(r":[0-9]*\Z")
+IDLE = 90.0
+"""Seconds for which such a connection is kept for the next scrape, which comes after a minute at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +55,7 @@ class Answers:
     ready: Callable[[], Awaitable[Sequence[str]]]
     """What is missing for the service to be of use."""
     status: Callable[[], Awaitable[Json]]
+    metrics: Exposition
     command: Callable[[str, Json], AsyncGenerator[Json, None]]
     """The events of a command, named as on the command line."""
 
@@ -58,6 +78,70 @@ async def serve(path: Path, answers: Answers, *, mode: int, owner: int, state: s
             await runner.cleanup()
 
 
+@asynccontextmanager
+async def serve_metrics(address: Address, metrics: Exposition) -> AsyncIterator[None]:
+    """Answer `/metrics` there, to whoever reaches it, until the context ends.
+
+    Raises ConfigError, StateError.
+    """
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if request.path != "/metrics" or not _is_meant(address, request.headers.get("Host", "")):
+            return web.Response(status=404, text="only /metrics is here\n")
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, text="only GET and HEAD\n", headers={"Allow": "GET, HEAD"})
+        try:
+            return _page(request, metrics)
+        except Exception:
+            log.exception("metrics.crashed")
+            return web.Response(status=500, text="a bug; see the log\n")
+
+    server = web.Server(answer, access_log=None, keepalive_timeout=IDLE, logger=_Unheard())
+
+    def let_in() -> asyncio.Protocol:
+        return server() if len(server.connections) < MOST_CONNECTIONS else _Full()
+
+    with listening_at(address) as listener:
+        door = await asyncio.get_running_loop().create_server(let_in, sock=listener)
+        try:
+            yield
+        finally:
+            door.close()
+            server.pre_shutdown()
+            await server.shutdown(timeout=1)
+
+
+def _is_meant(address: Address, host: str) -> bool:
+    """Whether a request for that host may be answered at this address.
+
+    The name of another site may be made to lead to loopback, and a browser then lets that site read what is
+    there. Nobody needs such a name for it; without one, or with an address, no browser is deceived.
+    """
+    name = _PORT.sub("", host).strip("[]").lower()
+    return not address.is_loopback or not name or is_address(name) or is_loopback(name)
+
+
+class _Unheard:
+    """aiohttp's log of a port that is open to strangers: it takes every nonsense of theirs for an error."""
+
+    def exception(self, *_: object, **__: object) -> None:
+        """Not a word."""
+
+    debug = warning = exception
+
+
+class _Full(asyncio.Protocol):
+    """Hangs up on those for whom there is no place."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+def _page(request: web.BaseRequest, metrics: Exposition) -> web.Response:
+    body, content_type = metrics(request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
 def _application(answers: Answers, owner: int, state: str) -> web.Application:
     @web.middleware
     async def meant(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -74,6 +158,9 @@ def _application(answers: Answers, owner: int, state: str) -> web.Application:
     async def status(_: web.Request) -> web.Response:
         return _json(await answers.status())
 
+    async def metrics(request: web.Request) -> web.Response:
+        return _page(request, answers.metrics)
+
     async def command(request: web.Request) -> web.StreamResponse:
         return await _command(request, answers, owner)
 
@@ -82,6 +169,7 @@ def _application(answers: Answers, owner: int, state: str) -> web.Application:
     application.router.add_get("/healthz", livez)
     application.router.add_get("/readyz", readyz)
     application.router.add_get("/status", status)
+    application.router.add_get("/metrics", metrics)
     application.router.add_post("/commands/{name}", command)
     return application
 

@@ -17,6 +17,8 @@ from netaflux.status.server import MOST_CONNECTIONS, Answers, serve, serve_metri
 from netaflux.status.settings import Address
 from tests.status.metrics_scene import PROMETHEUS_3, Json, Scene, delivered
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 - as a container needs it
+
 
 @pytest.fixture
 def scene() -> Scene:
@@ -56,7 +58,7 @@ async def at_the_port(scene: Scene, host: str = "127.0.0.1") -> AsyncIterator[As
     address = Address(host, free_port())
     async with (
         serve_metrics(address, scene.metrics.exposition),
-        asking(aiohttp.TCPConnector(), f"http://{address}".replace("0.0.0.0", "127.0.0.1")) as ask,
+        asking(aiohttp.TCPConnector(), f"http://{address}".replace(ANYWHERE, "127.0.0.1")) as ask,
     ):
         yield ask
 
@@ -123,7 +125,7 @@ async def test_the_port_tells_nothing_else(scene: Scene, path: str) -> None:
         ("127.0.0.1", "localhost:9211:evil.example", 404),
         ("127.0.0.1", "[evil.example]", 404),
         ("::1", "evil.example", 404),
-        ("0.0.0.0", "home.example:9211", 200),  # noqa: S104 - as a container needs it
+        (ANYWHERE, "home.example:9211", 200),
     ],
 )
 async def test_no_other_site_leads_a_browser_to_loopback(

@@ -1,24 +1,39 @@
 """The metrics of `netaflux run` as a Prometheus scrapes them: at the port, and what is at the socket."""
 
+import asyncio
 import random
+import signal
 import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import aiohttp
 import pytest
 
+from netaflux.simulator import Fault
 from tests.status.metrics_scene import PROMETHEUS_3, families_of, samples_of
-from tests.system.program import Program, until
-from tests.system.world import ANNE, MEASURE, STATIONS, TOKEN, Outside
+from tests.system.program import Daemon, Program, until, until_heard
+from tests.system.world import ANNE, MEASURE, STATIONS, Outside, Table
 
 Page = tuple[bytes, str]
 
+START = "netaflux_start_timestamp_seconds"
 OWN_PORTS = range(20_000, 32_000)
 """Below those that the kernel gives to whoever takes any."""
 
 
 @pytest.fixture
 def port() -> int:
-    """One that is free."""
+    return a_free_port()
+
+
+@pytest.fixture
+def other_port(port: int) -> int:
+    return next(number for number in iter(a_free_port, port))
+
+
+def a_free_port() -> int:
     for number in random.sample(OWN_PORTS, len(OWN_PORTS)):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", number)):
@@ -36,6 +51,17 @@ async def page(connector: aiohttp.BaseConnector, url: str, accept: str = "") -> 
         return await answer.read(), answer.headers["Content-Type"]
 
 
+async def scraped(port: int) -> Page:
+    """What is at a port of this machine."""
+    return await page(aiohttp.TCPConnector(), f"http://127.0.0.1:{port}/metrics")
+
+
+async def at_socket(netaflux: Program) -> Page:
+    """What is at the status socket, for a Prometheus of our days."""
+    connector = aiohttp.UnixConnector(str(netaflux.socket))
+    return await page(connector, "http://localhost/metrics", PROMETHEUS_3)
+
+
 def by(page: Page, name: str, label: str) -> dict[str, float]:
     """The samples of that name, by one of their labels."""
     return {labels[label]: value for labels, value in samples_of(families_of(page), name)}
@@ -48,11 +74,9 @@ async def test_a_daemon_tells_at_its_port_and_at_its_socket_what_came_to_pass(
     async with netaflux.daemon() as daemon:
         await daemon.ready()
         await until(lambda: not outside.differences())
+        text = await truth(outside, partial(scraped, port))
+        opened = await truth(outside, partial(at_socket, netaflux))
         served = await daemon.running.told("metrics.served")
-        text = await page(aiohttp.TCPConnector(), f"http://127.0.0.1:{port}/metrics")
-        opened = await page(
-            aiohttp.UnixConnector(str(netaflux.socket)), "http://localhost/metrics", PROMETHEUS_3
-        )
         _, status = await daemon.get("/status")
         ended = await daemon.stopped()
 
@@ -61,24 +85,35 @@ async def test_a_daemon_tells_at_its_port_and_at_its_socket_what_came_to_pass(
         "text/plain; version=0.0.4; charset=utf-8",
         "application/openmetrics-text",
     )
-    counts = outside.served.netatmo.ledger.counts
     for each in (text, opened):
         assert by(each, "netaflux_build_info", "version") == {status["version"]: 1}
-        assert by(each, "netaflux_calls_total", "endpoint") == {
-            "getstationsdata": counts[STATIONS],
-            "getmeasure": counts[MEASURE],
-            "oauth2/token": counts[TOKEN],
-        }
         assert by(each, "netaflux_watermark_timestamp_seconds", "device") == {
             device["device"]: device["destinations"][0]["watermark"] for device in status["devices"]
         }
-        rows = {upload.device: 0 for upload in outside.served.fluxtream.uploads}
-        for upload in outside.served.fluxtream.uploads:
-            rows[upload.device] += upload.rows
-        assert by(each, "netaflux_rows_delivered_total", "device") == rows
         assert sum(by(each, "netaflux_errors_total", "class").values()) == 0
         assert by(each, "netaflux_destination_up", "destination") == {"fluxtream": 1}
     assert ended.code == 0
+
+
+async def truth(outside: Outside, scrape: Callable[[], Awaitable[Page]]) -> Page:
+    """A scrape, as soon as it tells what both servers have seen: something may be under way."""
+
+    async def true() -> list[Page]:
+        counts, rows = outside.served.netatmo.ledger.counts, uploaded(outside)
+        calls = {path.removeprefix("/api/").removeprefix("/"): count for path, count in counts.items()}
+        found = await scrape()
+        agree = by(found, "netaflux_calls_total", "endpoint") == calls
+        return [found] if agree and by(found, "netaflux_rows_delivered_total", "device") == rows else []
+
+    return (await until_heard(true))[0]
+
+
+def uploaded(outside: Outside) -> dict[str, float]:
+    """How many rows of each device came to Fluxtream."""
+    rows: Counter[str] = Counter()
+    for upload in outside.served.fluxtream.uploads:
+        rows[upload.device] += upload.rows
+    return {**rows}
 
 
 async def test_no_secret_is_scraped(netaflux: Program, outside: Outside, port: int) -> None:
@@ -95,9 +130,9 @@ async def test_no_secret_is_scraped(netaflux: Program, outside: Outside, port: i
 
 async def test_without_a_port_there_is_the_socket_alone(netaflux: Program) -> None:
     async with netaflux.daemon() as daemon:
-        at_socket = await page(aiohttp.UnixConnector(str(netaflux.socket)), "http://localhost/metrics")
+        found = await at_socket(netaflux)
 
-    assert by(at_socket, "netaflux_build_info", "version")
+    assert by(found, "netaflux_build_info", "version")
     assert daemon.running.events("metrics.served") == []
 
 
@@ -113,6 +148,117 @@ async def test_a_port_that_is_taken_is_told_before_anything_is_done(
     assert "Set `metrics_listen` under [status] to a free port" in ended.err
     assert outside.token_posts == 0
     assert not netaflux.socket.exists()
+
+
+async def hung_up(daemon: Daemon, event: str) -> Table:
+    """What the daemon says of the configuration that it is told to read."""
+    told = len(daemon.running.events(event))
+    daemon.running.signal(signal.SIGHUP)
+    return (await until(lambda: daemon.running.events(event)[told:]))[0]
+
+
+async def test_counters_go_on_under_a_new_configuration_and_begin_anew_with_a_new_process(
+    netaflux: Program, outside: Outside, port: int
+) -> None:
+    """What is no longer configured is not told of."""
+    netaflux.sections["status"] = {"metrics_listen": port}
+    both, kept = netaflux.devices, netaflux.devices[0]["name"]
+    async with netaflux.daemon() as daemon:
+        await until(lambda: not outside.differences())
+        pages = [await truth(outside, partial(scraped, port))]
+        for devices in (both[:1], both):
+            netaflux.devices = devices
+            netaflux.write_config()
+            await hung_up(daemon, "configuration.reread")
+            await daemon.ready()
+            pages.append(await scraped(port))
+        await daemon.stopped()
+    async with netaflux.daemon() as daemon:
+        pages.append(await scraped(port))
+        await daemon.stopped()
+
+    rows = [by(each, "netaflux_rows_delivered_total", "device") for each in pages]
+    assert rows[0] == rows[2] == uploaded(outside)
+    assert rows[1] == {kept: rows[0][kept]}
+    assert rows[0][kept] > 0
+    assert sum(rows[3].values()) == 0
+    posts = [by(each, "netaflux_calls_total", "endpoint").get("oauth2/token") for each in pages]
+    assert posts == [1, 1, 1, None]
+    started = [samples_of(families_of(each), START)[0][1] for each in pages]
+    assert started[0] == started[1] == started[2] < started[3]
+
+
+async def test_a_scrape_does_not_wait_while_a_configuration_takes_over(
+    netaflux: Program, outside: Outside, port: int
+) -> None:
+    """What is under way has ten seconds to finish; a scraper has no more either."""
+    netaflux.sections["status"] = {"metrics_listen": port}
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_BEFORE, MEASURE)
+    async with netaflux.daemon() as daemon:
+        await until(lambda: hanging.struck)
+        daemon.running.signal(signal.SIGHUP)
+        await until_heard(partial(keeps_waiting, daemon))
+        async with asyncio.timeout(2):
+            during = await scraped(port)
+        assert not daemon.running.events("configuration.reread")
+
+    counts = outside.served.netatmo.ledger.counts
+    assert by(during, "netaflux_calls_total", "endpoint")["getstationsdata"] == counts[STATIONS]
+    assert by(during, "netaflux_account_needs_person", "account") == {"default": 0}
+
+
+async def keeps_waiting(daemon: Daemon) -> bool:
+    """Whether it has no answer for those who ask after the configuration in force."""
+    try:
+        async with asyncio.timeout(0.5):
+            await daemon.get("/readyz")
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_the_port_moves_with_the_configuration_unless_it_is_taken(
+    netaflux: Program, port: int, other_port: int
+) -> None:
+    async with netaflux.daemon() as daemon:
+        netaflux.sections["status"] = {"metrics_listen": port}
+        netaflux.write_config()
+        await hung_up(daemon, "configuration.reread")
+        await scraped(port)
+
+        netaflux.sections["status"] = {"metrics_listen": other_port}
+        netaflux.write_config()
+        with socket.create_server(("127.0.0.1", other_port)):
+            told = await hung_up(daemon, "configuration.refused")
+        await scraped(port)
+        await hung_up(daemon, "configuration.reread")
+        await scraped(other_port)
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await scraped(port)
+
+        netaflux.sections["status"] = {}
+        netaflux.write_config()
+        await hung_up(daemon, "configuration.reread")
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await scraped(other_port)
+        served = [each["address"] for each in daemon.running.events("metrics.served")]
+        await daemon.stopped()
+
+    assert f"cannot be served at 127.0.0.1:{other_port}: another program listens there" in told["reason"]
+    assert served == [f"127.0.0.1:{port}", f"127.0.0.1:{other_port}"]
+
+
+async def test_the_port_tells_nothing_else(netaflux: Program, port: int) -> None:
+    netaflux.sections["status"] = {"metrics_listen": port}
+    async with netaflux.daemon() as daemon, aiohttp.ClientSession() as session:
+        for path, host in (("/status", "localhost"), ("/livez", "localhost"), ("/metrics", "evil.example")):
+            url = f"http://127.0.0.1:{port}{path}"
+            async with session.get(url, headers={"Host": host}) as answer:
+                assert answer.status == 404
+                assert await answer.text() == "only /metrics is here\n"
+        async with session.post(f"http://127.0.0.1:{port}/commands/sync", json={}) as answer:
+            assert answer.status == 404
+        await daemon.stopped()
 
 
 async def test_an_address_for_others_is_doubted_in_the_log(netaflux: Program, port: int) -> None:

@@ -67,6 +67,7 @@ def a_glance() -> Json:
             }
         ],
         "configured": [PORCH],
+        "missing": [],
         "destinations": [{"name": FLUX, "ok": True, "failures": 0}],
     }
 

@@ -61,6 +61,13 @@ def test_states_are_told_as_they_are_now(scene: Scene) -> None:
     assert scene.value("netaflux_destination_up", destination=FLUX) == 0
 
 
+def test_a_device_without_a_module_is_told(scene: Scene) -> None:
+    scene.seen["missing"] = [{"device": "Attic", "reason": "there is no module of this name"}]
+
+    assert scene.samples("netaflux_device_found") == [({"device": PORCH}, 1), ({"device": "Attic"}, 0)]
+    assert b"no module of this name" not in scene.metrics.exposition("")[0]
+
+
 def test_a_budget_is_told_by_its_windows(scene: Scene) -> None:
     assert scene.samples("netaflux_budget_permits_left") == [
         ({"account": ANNE, "window": "10s"}, 37),

@@ -88,6 +88,7 @@ class Metrics:
             yield from _accounts(seen["accounts"])
             yield from _app(seen["app_calls"])
             yield from self._deliveries(seen)
+            yield _found(seen["devices"], seen["missing"])
             yield from _devices(seen["devices"])
             yield from _destinations(seen["destinations"])
 
@@ -199,6 +200,16 @@ def _budget(
 def _span(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     return f"{seconds:.0f}s" if rest else f"{hours}h"
+
+
+def _found(devices: Sequence[Json], missing: Sequence[Json]) -> Metric:
+    samples = [(each["device"], found) for some, found in ((devices, 1), (missing, 0)) for each in some]
+    return _gauge(
+        "netaflux_device_found",
+        "1 where the account has the device's module, 0 where not; absent before it was asked.",
+        ["device"],
+        (([device], found) for device, found in samples),
+    )
 
 
 def _devices(devices: Sequence[Json]) -> Iterator[Metric]:

@@ -57,6 +57,20 @@ def test_the_trouble_of_an_account_is_that_of_its_modules_until_it_is_over() -> 
     assert record.trouble(MODULE, ACCOUNT, "stations") is None
 
 
+def test_what_went_wrong_under_another_configuration_is_over_and_what_was_done_stays() -> None:
+    """Nobody tells the end of a trouble that began before."""
+    record = Record(TurnedClock(1000))
+    record.tell(a_batch(100, 200, 52.0))
+    record.tell(events.PollFailed(module=MODULE, reason="away"))
+    record.tell(events.AccountFailed(account=ACCOUNT, reason="not authorized", remedy="Authorize."))
+    record.tell(events.CadenceStretched(account=ACCOUNT, hours=2, factor=1))
+    record.begin_anew()
+
+    assert record.trouble(MODULE, ACCOUNT, "stations") is None
+    assert record.thrifty == {}
+    assert record.delivered[FLUX, PORCH].rows == 2
+
+
 def test_the_newest_values_are_those_of_the_newest_row_whatever_comes_last() -> None:
     """History arrives after the live end."""
     record = Record(TurnedClock())

@@ -139,3 +139,23 @@ async def test_a_stop_during_a_switch_is_a_stop(netaflux: Program, outside: Outs
         ended = await daemon.running.ended(within=10)
 
     assert ended.code == 0
+
+
+async def test_a_trouble_that_a_new_configuration_ends_is_over_in_the_status(
+    netaflux: Program, outside: Outside
+) -> None:
+    netatmo = netaflux.sections["netatmo"]
+    right = netatmo["api_url"]
+    netatmo["api_url"] = "http://127.0.0.1:9"
+    async with netaflux.daemon() as daemon:
+        await daemon.running.told("account.failed")
+        _, before = await daemon.get("/status")
+        netatmo["api_url"] = right
+        netaflux.write_config()
+        await hung_up(daemon, "configuration.reread")
+        await until(lambda: not outside.differences())
+        _, after = await daemon.get("/status")
+        await daemon.stopped()
+
+    assert before["accounts"][0]["trouble"]
+    assert after["accounts"][0]["trouble"] is None

@@ -164,6 +164,7 @@ class Daemon:
             life = Life.of(app, self._clock.speed)
             await reception.be_at(loaded.settings)
             self._log_as_told(loaded)
+            ground.record.begin_anew()
             self._in_force(life, loaded, reception)
             with life.health.watching():
                 ending = asyncio.Event()

@@ -85,6 +85,12 @@ class Record:
             taken.last = event.last
             taken.newest = dict(zip(event.channels, event.values, strict=True))
 
+    def begin_anew(self) -> None:
+        """Another configuration takes over: what goes wrong or is stretched under it will be told again."""
+        self.polls_failing.clear()
+        self.accounts_failing.clear()
+        self.thrifty.clear()
+
     def trouble(self, module: ModuleId, account: AccountName, source: str) -> dict[str, object] | None:
         """What keeps a module from being polled, if anything does."""
         trouble = self.polls_failing.get(module) or self.accounts_failing.get((account, source))

@@ -1,6 +1,6 @@
 """The metrics of a whole daemon are what both servers have seen, and what the app knows."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,16 @@ from netaflux.simulator import Fault, World
 from netaflux.status.metrics import Metrics
 from tests.e2e.freshness import HOUR, uploading
 from tests.e2e.household import MANY, NOW, Household, household, performed, roomy
-from tests.status.metrics_scene import families_of, samples_of
+from tests.e2e.lived_in import BOILER, CAMERA, COACH, ROOM, lived_in
+from tests.status.metrics_scene import OPENMETRICS, families_of, samples_of
 from tests.virtual import VirtualClock, daemon, run_virtually, until
 
 MEASURE, STATIONS, TOKEN = "/api/getmeasure", "/api/getstationsdata", "/oauth2/token"
 UPLOAD = "/api/bodytrack/upload"
 DEFAULT = AccountName("default")
+
+
+Table = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,15 @@ class Living:
 
 
 @asynccontextmanager
-async def living(clock: VirtualClock, folder: Path) -> AsyncIterator[Living]:
+async def living(
+    clock: VirtualClock, folder: Path, world: World | None = None, devices: Sequence[Table] = ()
+) -> AsyncIterator[Living]:
     """A daemon that is about to begin."""
-    async with household(World.of(uploading(2), netatmo=roomy()), folder, clock=clock) as home:
+    world = world or World.of(uploading(2), netatmo=roomy())
+    async with household(world, folder, clock=clock) as home:
         home.mirror_all()
+        if devices:
+            home.devices = [*devices]
         async with home.app() as app, daemon(app) as rounds:
             metrics = Metrics(app.record, lambda: glance(app, rounds.next_poll))
             with app.hub.listening(metrics):
@@ -103,6 +112,43 @@ def test_they_tell_what_the_app_knows(tmp_path: Path) -> None:
             assert until == {DEFAULT: known["accounts"][0]["authorized_until"]}
             assert here.scraped("netaflux_destination_up", "destination") == {"fluxtream": 1}
             assert here.errors() == {}
+
+    run_virtually(main, now=NOW)
+
+
+def test_every_kind_of_device_is_told_and_one_without_a_module_too(tmp_path: Path) -> None:
+    nobody = {"name": "Nobody", "module": "Nowhere/Nothing"}
+    kinds = {each["name"] for each in (ROOM, BOILER, CAMERA, COACH)}
+
+    async def main(clock: VirtualClock) -> None:
+        async with living(clock, tmp_path, lived_in(), [ROOM, BOILER, CAMERA, COACH, nobody]) as here:
+            await clock.sleep(HOUR)
+
+            found = here.scraped("netaflux_device_found", "device")
+            assert found == {**dict.fromkeys(kinds, 1), "Nobody": 0}
+            for name in ("watermark", "newest_row", "last_success", "last_delivery"):
+                assert {*here.scraped(f"netaflux_{name}_timestamp_seconds", "device")} == kinds
+            delivered = here.scraped("netaflux_rows_delivered_total", "device")
+            assert {*delivered} == kinds
+            assert sum(delivered.values()) == here.home.uploaded_rows
+
+    run_virtually(main, now=NOW)
+
+
+def test_each_call_of_each_kind_is_told_once(tmp_path: Path) -> None:
+    """Read as OpenMetrics, which forbids the same sample twice."""
+
+    async def main(clock: VirtualClock) -> None:
+        async with living(clock, tmp_path, lived_in(), [ROOM, BOILER, CAMERA, COACH]) as here:
+            await clock.sleep(HOUR)
+
+            families = families_of(here.metrics.exposition(OPENMETRICS))
+            calls = {
+                labels["endpoint"]: count for labels, count in samples_of(families, "netaflux_calls_total")
+            }
+            counts = here.home.served.netatmo.ledger.counts
+            assert calls == {path.removeprefix("/api/").lstrip("/"): count for path, count in counts.items()}
+            assert len(calls) > 4
 
     run_virtually(main, now=NOW)
 

@@ -14,9 +14,10 @@ from netaflux.netatmo.settings import NetatmoSettings
 from netaflux.service.reception import Reception
 from netaflux.status.server import Answers
 from netaflux.status.settings import Address, SocketMode, StatusSettings
+from tests.ports import LOOPBACK, free_ports
 from tests.status.metrics_scene import Json, Scene
 
-LOOPBACK, ANYWHERE, NOT_HERE = "127.0.0.1", "0.0.0.0", "192.0.2.1"  # noqa: S104 - as a container needs it
+ANYWHERE, NOT_HERE = "0.0.0.0", "192.0.2.1"  # noqa: S104 - as a container needs it
 
 MODES: tuple[SocketMode, ...] = (0o660, 0o600)
 
@@ -48,15 +49,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def ports() -> list[int]:
+    return free_ports(2)
 
 
 @pytest.fixture
-def other_port(port: int) -> int:
-    return port + 1 if port < 65535 else port - 1
+def port(ports: list[int]) -> int:
+    return ports[0]
+
+
+@pytest.fixture
+def other_port(ports: list[int]) -> int:
+    return ports[1]
 
 
 def at(path: Path, address: Address | None = None, mode: SocketMode = 0o600) -> Settings:

@@ -15,6 +15,7 @@ from netaflux.core.errors import ConfigError, NetafluxError, StateError
 from netaflux.status.listening import listening_at
 from netaflux.status.server import MOST_CONNECTIONS, Answers, serve, serve_metrics
 from netaflux.status.settings import Address
+from tests.ports import free_ports
 from tests.status.metrics_scene import PROMETHEUS_3, Json, Scene, delivered
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - as a container needs it
@@ -34,9 +35,7 @@ class Page(NamedTuple):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 Ask = Callable[..., Awaitable[Page]]

@@ -266,3 +266,10 @@ class Daemon:
         """Its end after a signal, which must come within ten seconds."""
         self.running.signal(number)
         return await self.running.ended(within=10)
+
+
+async def hung_up(daemon: Daemon, event: str) -> Table:
+    """What the daemon says of the configuration that it is told to read."""
+    told = len(daemon.running.events(event))
+    daemon.running.signal(signal.SIGHUP)
+    return (await until(lambda: daemon.running.events(event)[told:]))[0]

@@ -1,7 +1,6 @@
 """The metrics of `netaflux run` as a Prometheus scrapes them: at the port, and what is at the socket."""
 
 import asyncio
-import random
 import signal
 import socket
 from collections import Counter
@@ -12,33 +11,24 @@ import aiohttp
 import pytest
 
 from netaflux.simulator import Fault
+from tests.ports import free_ports
 from tests.status.metrics_scene import PROMETHEUS_3, families_of, samples_of
-from tests.system.program import Daemon, Program, until, until_heard
-from tests.system.world import ANNE, MEASURE, STATIONS, Outside, Table
+from tests.system.program import Daemon, Program, hung_up, until, until_heard
+from tests.system.world import ANNE, MEASURE, STATIONS, Outside
 
 Page = tuple[bytes, str]
 
 START = "netaflux_start_timestamp_seconds"
-OWN_PORTS = range(20_000, 32_000)
-"""Below those that the kernel gives to whoever takes any."""
 
 
 @pytest.fixture
-def port() -> int:
-    return a_free_port()
+def ports() -> list[int]:
+    return free_ports(2)
 
 
 @pytest.fixture
-def other_port(port: int) -> int:
-    return next(number for number in iter(a_free_port, port))
-
-
-def a_free_port() -> int:
-    for number in random.sample(OWN_PORTS, len(OWN_PORTS)):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", number)):
-                return number
-    raise AssertionError("no port is free")
+def port(ports: list[int]) -> int:
+    return ports[0]
 
 
 async def page(connector: aiohttp.BaseConnector, url: str, accept: str = "") -> Page:
@@ -150,13 +140,6 @@ async def test_a_port_that_is_taken_is_told_before_anything_is_done(
     assert not netaflux.socket.exists()
 
 
-async def hung_up(daemon: Daemon, event: str) -> Table:
-    """What the daemon says of the configuration that it is told to read."""
-    told = len(daemon.running.events(event))
-    daemon.running.signal(signal.SIGHUP)
-    return (await until(lambda: daemon.running.events(event)[told:]))[0]
-
-
 async def test_counters_go_on_under_a_new_configuration_and_begin_anew_with_a_new_process(
     netaflux: Program, outside: Outside, port: int
 ) -> None:
@@ -218,8 +201,9 @@ async def keeps_waiting(daemon: Daemon) -> bool:
 
 
 async def test_the_port_moves_with_the_configuration_unless_it_is_taken(
-    netaflux: Program, port: int, other_port: int
+    netaflux: Program, ports: list[int]
 ) -> None:
+    port, other_port = ports
     async with netaflux.daemon() as daemon:
         netaflux.sections["status"] = {"metrics_listen": port}
         netaflux.write_config()

@@ -6,16 +6,8 @@ from pathlib import Path
 import pytest
 
 from netaflux.simulator import Fault
-from tests.system.program import Daemon, Program, until
+from tests.system.program import Daemon, Program, hung_up, until
 from tests.system.world import Outside
-
-
-async def hung_up(daemon: Daemon, event: str) -> dict[str, object]:
-    """What the daemon says of the configuration that it is told to read."""
-    told = len(daemon.running.events(event))
-    daemon.running.signal(signal.SIGHUP)
-    events = await until(lambda: daemon.running.events(event)[told:])
-    return dict(events[0])
 
 
 async def test_a_new_device_is_brought_without_a_new_start(netaflux: Program, outside: Outside) -> None:

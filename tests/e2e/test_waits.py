@@ -12,7 +12,7 @@ from netaflux.commands.perform import perform
 from netaflux.commands.status import status
 from netaflux.commands.words import Json
 from netaflux.core.events import BudgetClosed
-from netaflux.core.model import SourceName
+from netaflux.core.model import Lane, SourceName
 from netaflux.service.health import OVERDUE, Health
 from netaflux.service.rounds import Rounds
 from netaflux.simulator import World
@@ -112,6 +112,21 @@ async def test_the_calls_of_an_hour_that_are_used_up_are_waited_for_in_words(tmp
 
     assert progress["waiting_until"] == pytest.approx(NOW + 3603.6)
     assert progress["reason"] == "the calls of this hour are used up"
+
+
+async def test_a_command_that_waits_for_the_next_hour_says_so_too(tmp_path: Path) -> None:
+    world = World.of(house_of(module_of(20 * 1024, NOW)), netatmo=roomy())
+    async with household(world, tmp_path, clock=StoppedClock(NOW)) as home:
+        home.sections["netatmo.limits"] = {"per_10_seconds": 10, "per_hour": 10}
+        home.mirror_all(channels=["Temp_C"])
+        async with home.app() as app:
+            for _ in range(10):
+                await app.accounts["default"].client.call("getstationsdata", {}, lane=Lane.LIVE)  # type: ignore[index]
+            *_, waiting = await until_it_waits(app, "devices", "until")
+
+    assert waiting["event"] == "waiting"
+    assert waiting["until"] == pytest.approx(NOW + 3603.6)
+    assert waiting["reason"] == "the calls of this hour are used up"
 
 
 def test_calls_that_wait_for_an_hour_are_well_and_bells_that_do_not_ring_are_not(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -5,6 +6,7 @@ import pytest
 
 from netaflux.core.errors import (
     AmbiguousName,
+    CallsUsedUp,
     DeviceUnreachable,
     NoDevice,
     NotFound,
@@ -406,3 +408,28 @@ async def test_what_nobody_may_do_blames_no_scope() -> None:
             await world.look()
 
     assert "this needs" not in caught.value.message
+
+
+# a write does not wait
+
+
+async def test_a_change_that_would_have_to_wait_for_the_limits_is_not_made() -> None:
+    async with heated(energy_home()) as world:
+        home, room = await both(world)
+        await world.wired.gate.pause(1800, "somebody was refused")
+        with pytest.raises(CallsUsedUp) as caught:
+            await world.energy.set_room(home, room, temperature=20, until=NOW + 60)
+
+    assert caught.value.message == "Netatmo's limits leave no call for the next 30 minutes"
+    assert caught.value.remedy == "Nothing was changed; try again then."
+    assert world.writes == []
+
+
+@pytest.mark.parametrize("until", [math.nan, math.inf, -math.inf, -1e20, 1e300, 0])
+async def test_an_end_that_is_no_moment_to_come_is_refused(until: float) -> None:
+    async with heated(energy_home()) as world:
+        home, room = await both(world)
+        with pytest.raises(UsageError, match="the end"):
+            await world.energy.set_room(home, room, temperature=20, until=until)
+
+    assert world.writes == []

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from math import inf, nan
 from typing import Any
@@ -14,7 +16,7 @@ from netaflux.netatmo.orders import (
     setpoint,
     synchronised,
 )
-from netaflux.netatmo.schedules import Turn
+from netaflux.netatmo.schedules import Turn, schedule_of
 from tests.netatmo.world import payload
 
 NOW = 1763719200
@@ -163,3 +165,28 @@ def test_a_schedule_that_cannot_be_is_refused(change: dict[str, Any], words: str
 def test_a_schedule_that_does_not_tell_all_of_itself_is_no_beginning() -> None:
     with pytest.raises(UsageError, match="away and frost guard"):
         WholeSchedule.like(replace(WORKING, away=None))
+
+
+def _room_as_text(raw: Any) -> None:
+    for key, value in (("rooms", "therm_setpoint_temperature"), ("rooms_temp", "temp")):
+        for told in raw["zones"][0].get(key, [])[:1]:
+            told[value] = "19.5"
+
+
+def _turn_as_text(raw: Any) -> None:
+    raw["timetable"][1]["m_offset"] = "1320"
+
+
+def _zone_without_id(raw: Any) -> None:
+    del raw["zones"][1]["id"]
+
+
+@pytest.mark.parametrize("damage", [_room_as_text, _turn_as_text, _zone_without_id])
+def test_a_schedule_that_is_not_understood_whole_is_not_written_back(damage: Callable[[Any], None]) -> None:
+    raw = deepcopy(dict(WORKING.raw))
+    damage(raw)
+    damaged = schedule_of(raw)
+
+    assert damaged is not None
+    with pytest.raises(UsageError, match="holds what is not understood"):
+        WholeSchedule.like(damaged)

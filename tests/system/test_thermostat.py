@@ -2,15 +2,18 @@
 
 import os
 import pty
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from netaflux.cli.main import main
 from netaflux.simulator import Fault, energy_home
 from netaflux.simulator.accounts import ALL_SCOPES
-from tests.system.program import Program
+from tests.system.program import Program, until
 from tests.system.world import Outside, a_world, served
 
 SHOW, SET = ("thermostat", "show"), ("thermostat", "set", "bath")
@@ -145,3 +148,68 @@ def test_the_help_of_every_thermostat_command_is_there(capsys: pytest.CaptureFix
     for command in ("show", "set", "mode", "schedule"):
         assert main(["thermostat", command, "--help"]) == 0
         assert f"netaflux thermostat {command}" in capsys.readouterr().out
+
+
+# a write that is broken off
+
+
+LOOK = "It is not tried again by itself. `netaflux thermostat show` shows how things are."
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_command_that_ends_during_a_write_says_that_its_outcome_is_unknown(
+    netaflux: Program, outside: Outside, number: signal.Signals
+) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_AFTER, "/api/setroomthermpoint")
+    async with netaflux.starting(*netaflux.command(*SET, "20", "--yes")) as command:
+        await until(lambda: hanging.struck)
+        command.signal(number)
+        ended = await command.ended(within=10)
+
+    assert ended.code == 128 + number
+    assert "whether Netatmo has done it is unknown" in ended.err
+    assert LOOK in ended.err
+    assert writes(outside) == ["/api/setroomthermpoint"]
+
+
+async def test_a_daemon_that_ends_during_a_write_leaves_its_outcome_unknown_too(
+    netaflux: Program, outside: Outside
+) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_AFTER, "/api/setroomthermpoint")
+    async with (
+        netaflux.daemon() as daemon,
+        netaflux.starting(*netaflux.command(*SET, "20", "--yes")) as command,
+    ):
+        await until(lambda: hanging.struck)
+        await daemon.stopped()
+        ended = await command.ended(within=10)
+
+    assert ended.code == 75
+    assert LOOK in ended.err
+    assert "Try again" not in ended.err
+
+
+async def test_a_command_that_only_reads_may_be_tried_again(netaflux: Program, outside: Outside) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_AFTER, "/api/homestatus")
+    async with (
+        netaflux.daemon() as daemon,
+        netaflux.starting(*netaflux.command(*SHOW)) as command,
+    ):
+        await until(lambda: hanging.struck)
+        await daemon.stopped()
+        ended = await command.ended(within=10)
+
+    assert ended.code == 75
+    assert "Try again." in ended.err
+    assert "unknown" not in ended.err
+
+
+async def test_an_end_is_reckoned_by_netatmo_s_clock(netaflux: Program, outside: Outside) -> None:
+    """Ours may be wrong, and it is Netatmo that ends a setpoint."""
+    ahead = 5 * 3600
+    outside.served.netatmo.settings = replace(outside.served.netatmo.settings, clock_skew=ahead)
+    ended = await netaflux(*SET, "20", "--until", "2h", "--yes")
+    (call,) = outside.served.netatmo.ledger.of("/api/setroomthermpoint")
+
+    assert ended.code == 0, ended.err
+    assert int(call.params["endtime"]) - time.time() == pytest.approx(ahead + 7200, abs=60)

@@ -309,10 +309,14 @@ def _meant(order: Json) -> bool:
 
 
 def _shown_order(events: list[Json], code: int, *, json: bool) -> int:
+    if not events:
+        return code  # broken off, of which it was told
     last = events[-1]
     words = next((event["words"] for event in events if event["event"] == "order"), "")
     if last["event"] == "failed":
         explain(last)
+    elif last["event"] != "result":
+        return code
     elif json:
         as_json({"order": words, "changed": last["changed"], "exit_code": code})
     else:
@@ -322,9 +326,12 @@ def _shown_order(events: list[Json], code: int, *, json: bool) -> int:
 
 def _told(events: list[Json], code: int, key: str, show: Callable[[list[Json]], None], *, json: bool) -> int:
     """Show what a command found, and what failed."""
+    if not events:
+        return code
     last = events[-1]
     if last["event"] == "failed":
         explain(last)
+    if last["event"] != "result":
         return code
     found = [{name: each for name, each in event.items() if name != "event"} for event in events[:-1]]
     if json:

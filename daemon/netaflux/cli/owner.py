@@ -33,23 +33,46 @@ def carry_out_each(place: Place, name: str, requests: Iterable[Json], take: Take
 
     A request is taken when the events of the one before are known, and may depend on them.
     """
-
-    def taken(event: Json) -> None:
-        if event["event"] == "waiting":
-            say(f"netaflux: {waiting(event['until'], event['reason'])}")
-        else:
-            take(event)
-
+    passing = _Passing(take)
     loaded = place.load()
     configure_for_command(loaded.settings.log.level, secrets=secret_texts(loaded.settings))
     for warning in loaded.warnings:
         print(f"netaflux: note: {warning}", file=sys.stderr)
     try:
-        return asyncio.run(_here(loaded, name, requests, taken))
+        return asyncio.run(_here(loaded, name, requests, passing))
     except StateLocked as locked:
-        return _by_the_daemon(loaded, name, requests, taken, locked)
+        return _by_the_daemon(loaded, name, requests, passing, locked)
     except asyncio.CancelledError:
         return 128 + signal.SIGTERM
+    finally:
+        passing.broken_off()
+
+
+class _Passing:
+    """Takes what is for everybody out of a command's events, and passes the rest on."""
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._look = ""
+        """Where to see what became of that which is on its way to change something."""
+
+    def __call__(self, event: Json) -> None:
+        self._look = event["look"] if event["event"] == "sending" else ""
+        if event["event"] == "waiting":
+            say(f"netaflux: {waiting(event['until'], event['reason'])}")
+        elif not self._look:
+            self._take(event)
+
+    @property
+    def writing(self) -> bool:
+        """Whether something is on its way that changes things."""
+        return bool(self._look)
+
+    def broken_off(self) -> None:
+        """After the last event: say it where the outcome of something stays unknown."""
+        if self._look:
+            say("netaflux: whether Netatmo has done it is unknown: the command was broken off")
+            say(f"  → It is not tried again by itself. {self._look} shows how things are.")
 
 
 async def _here(loaded: Loaded, name: str, requests: Iterable[Json], take: Take) -> int:
@@ -72,7 +95,7 @@ async def _here(loaded: Loaded, name: str, requests: Iterable[Json], take: Take)
 
 
 def _by_the_daemon(
-    loaded: Loaded, name: str, requests: Iterable[Json], take: Take, locked: StateLocked
+    loaded: Loaded, name: str, requests: Iterable[Json], take: "_Passing", locked: StateLocked
 ) -> int:
     client = daemon_of(loaded)
     code: int | None = None
@@ -81,7 +104,9 @@ def _by_the_daemon(
     return 1 if code is None else code
 
 
-def _one_by_the_daemon(client: StatusClient, name: str, asked: Json, take: Take, locked: StateLocked) -> int:
+def _one_by_the_daemon(
+    client: StatusClient, name: str, asked: Json, take: "_Passing", locked: StateLocked
+) -> int:
     code: int | None = None
     try:
         for event in client.command(name, asked):
@@ -91,5 +116,6 @@ def _one_by_the_daemon(client: StatusClient, name: str, asked: Json, take: Take,
         # something owns the state but does not talk: another command, or a daemon that starts or stops
         raise locked from nobody
     if code is None:
-        raise NetafluxError("the daemon ended before the command did", advice="Try again.")
+        advice = "" if take.writing else "Try again."
+        raise NetafluxError("the daemon ended before the command did", advice=advice)
     return code

@@ -31,6 +31,11 @@ class HomeOf:
         return self.home.names
 
     @property
+    def now(self) -> float:
+        """Netatmo's time: what shall end is ended by its clock, not by ours."""
+        return self.account.netatmo.now()
+
+    @property
     def energy(self) -> Energy:
         """The way to it."""
         return self.account.netatmo.energy

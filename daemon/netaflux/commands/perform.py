@@ -88,7 +88,7 @@ async def _with_waits(
     # one task runs the whole command: its time-outs and tasks belong to it
     work = asyncio.create_task(_pass(events, passed), name="command")
     work.add_done_callback(lambda _: passed.put_nowait(None))
-    told = 0.0
+    told, writing = 0.0, False
     try:
         while True:
             try:
@@ -98,7 +98,9 @@ async def _with_waits(
             if event is None:
                 work.result()
                 return
-            if ending is not None and ending.is_set():
+            writing = writing if not event else event["event"] == "sending"
+            # what changes things is not to be broken off: nobody would know what became of it
+            if ending is not None and ending.is_set() and not writing:
                 raise Overtaken
             if event:
                 yield event

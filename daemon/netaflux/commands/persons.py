@@ -1,7 +1,7 @@
 """`persons`: whom the cameras know, and who is home; marking them as home or away.
 
 Events: one `person` each; or with `do` first, where `plan` is set, one `plan` for each home, and else one
-`marked` for each change that was made; then `result`.
+`sending` and `marked` for each change that was made; then `result`.
 """
 
 from collections import defaultdict
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from netaflux.app import App
 from netaflux.commands.guarded import Place, Places, places
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, sending
 from netaflux.core.errors import UsageError
 from netaflux.netatmo.cameras import Person
+from netaflux.netatmo.security import LOOK
 
 
 async def persons(app: App, asked: Json) -> AsyncGenerator[Json, None]:
@@ -26,6 +27,7 @@ async def persons(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         return
     for change in _changes(found, asked["do"], asked.get("persons") or []):
         if not asked.get("plan"):
+            yield sending(LOOK)
             await change.make()
         yield {"event": "plan" if asked.get("plan") else "marked", "text": change.text}
     yield found.result

@@ -2,8 +2,8 @@
 
 Request: `do`, which is `show`, `set`, `mode` or `schedule`, with what that needs; an order is carried out
 only where `confirmed`, and else merely told. Events: a `heating` for each home, or each `schedule`, or the
-`order` in words, with what it means in `exactly` the words of a request; then `result`, for an order with
-`changed`.
+`order` in words, with what it means in `exactly` the words of a request; `sending`, once it goes out; then
+`result`, for an order with `changed`.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from netaflux.app import App
 from netaflux.commands.ends import end_of, local
 from netaflux.commands.heated import Heated, HomeOf, RoomOf, heated
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, sending
 from netaflux.core.errors import NoDevice, UsageError
 from netaflux.core.settings import Part
+from netaflux.netatmo.energy import LOOK
 from netaflux.netatmo.heating import (
     RELAYS,
     THERMOSTATS,
@@ -61,14 +62,17 @@ async def thermostat(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     request = _read(asked)
     found = await heated(app, request.account)
     if request.do == "show" or (request.do == "schedule" and request.schedule is None):
-        for event in _shown(found, request, app.clock.now()):
+        for event in _shown(found, request):
             yield event
         yield {"event": "result", "failed": found.failed, "exit_code": found.exit_code}
         return
-    order = _ORDERS[request.do](found, request, app.clock.now())
+    order = _ORDERS[request.do](found, request)
     account = order.of.account.name
     yield {"event": "order", "words": order.words, "exactly": {"account": account, **order.exactly}}
-    changed = await order.carry_out() if request.confirmed else None
+    changed = None
+    if request.confirmed:
+        yield sending(LOOK)
+        changed = await order.carry_out()
     yield {"event": "result", "changed": changed, "exit_code": 0}
 
 
@@ -84,10 +88,11 @@ def _read(asked: Json) -> ThermostatRequest:
 # orders
 
 
-def _set(found: Heated, request: ThermostatRequest, now: float) -> _Order:
+def _set(found: Heated, request: ThermostatRequest) -> _Order:
     room = found.room(request.room, found.home(request.home) if request.home else None)
     home = room.of.home
     mode = request.mode or ("home" if request.temperature is None else "manual")
+    now = room.of.now
     until = end_of(request.until, now, home.timezone)
     # checked before anybody is asked whether they mean it
     params = setpoint(home, room.room, mode=mode, temperature=request.temperature, until=until, now=now)
@@ -102,8 +107,9 @@ def _set(found: Heated, request: ThermostatRequest, now: float) -> _Order:
     )
 
 
-def _mode(found: Heated, request: ThermostatRequest, now: float) -> _Order:
+def _mode(found: Heated, request: ThermostatRequest) -> _Order:
     of = found.home(request.home)
+    now = of.now
     until = end_of(request.until, now, of.home.timezone)
     schedule = schedule_in(of.home, request.schedule) if request.schedule else None
     mode = request.mode or ""
@@ -117,7 +123,7 @@ def _mode(found: Heated, request: ThermostatRequest, now: float) -> _Order:
     )
 
 
-def _schedule(found: Heated, request: ThermostatRequest, now: float) -> _Order:  # noqa: ARG001 - as its siblings
+def _schedule(found: Heated, request: ThermostatRequest) -> _Order:
     of = found.home(request.home)
     schedule = schedule_in(of.home, request.schedule)
     return _Order(
@@ -128,7 +134,7 @@ def _schedule(found: Heated, request: ThermostatRequest, now: float) -> _Order: 
     )
 
 
-_ORDERS: dict[str, Callable[[Heated, ThermostatRequest, float], _Order]] = {
+_ORDERS: dict[str, Callable[[Heated, ThermostatRequest], _Order]] = {
     "set": _set,
     "mode": _mode,
     "schedule": _schedule,
@@ -163,20 +169,20 @@ def _till(until: float | None, home: Home) -> str:
 # what is shown
 
 
-def _shown(found: Heated, request: ThermostatRequest, now: float) -> list[Json]:
+def _shown(found: Heated, request: ThermostatRequest) -> list[Json]:
     homes = found.homes
     if request.home is not None:
         homes = [found.home(request.home)]
     if not homes and not found.errors:
         raise NoDevice("no account has a thermostat, a valve or a relay")
     if request.do == "schedule":
-        return [_week(of, each, now) for of in homes for each in heating_schedules(of.home)]
-    return [_heating(of, now) for of in homes]
+        return [_week(of, each) for of in homes for each in heating_schedules(of.home)]
+    return [_heating(of) for of in homes]
 
 
-def _heating(of: HomeOf, now: float) -> Json:
+def _heating(of: HomeOf) -> Json:
     home = of.home
-    slot, selected = slot_in(home, now), [each for each in heating_schedules(home) if each.selected]
+    slot, selected = slot_in(home, of.now), [each for each in heating_schedules(home) if each.selected]
     boilers = [module.boiler for module in home.modules if module.boiler is not None]
     return {
         "event": "heating",
@@ -233,8 +239,8 @@ def _module(module: HomeModule) -> Json:
     }
 
 
-def _week(of: HomeOf, schedule: Schedule, now: float) -> Json:
-    slot = schedule.slot(now, of.home.timezone) if schedule.selected else None
+def _week(of: HomeOf, schedule: Schedule) -> Json:
+    slot = schedule.slot(of.now, of.home.timezone) if schedule.selected else None
     rooms = {room.id: room.title for room in of.home.rooms}
     return {
         "event": "schedule",

@@ -1,6 +1,6 @@
 """Until when calls wait for Netatmo's limits, and why.
 
-closed          no call can be made at all: a command that comes to wait for that says so at once
+closed          no call can be made for a while: a command that comes to wait for that says so at once
 waiting_until   the history's next call is far off: closed, or this hour's calls are used up
 """
 
@@ -18,10 +18,13 @@ USED_UP = "the calls of this hour are used up"
 
 
 def closed(app: App) -> Json | None:
-    """The budget that is closed while calls wait for it, if there is one."""
+    """The budget that is closed, or used up, while calls wait for it, if there is one."""
     for state in _scopes(app, app.accounts.values()):
         if state.waiting and state.closed_until is not None:
             return {"scope": state.scope, "until": state.closed_until, "reason": state.reason}
+        if state.waiting and isfinite(state.wait) and state.wait > SOON:
+            until = app.clock.now() + state.wait
+            return {"scope": state.scope, "until": until, "reason": state.reason or USED_UP}
     return None
 
 

@@ -12,6 +12,14 @@ Json = dict[str, Any]
 """One event of a command, or its request: plain data, the same over the socket."""
 
 
+def sending(look: str) -> Json:
+    """The event before something goes out that changes things; `look` is where to see how it went.
+
+    A command that breaks off before its next event leaves the outcome unknown.
+    """
+    return {"event": "sending", "look": look}
+
+
 def iso(time: float | None) -> str | None:
     """Unix seconds as UTC text, to the second."""
     return None if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

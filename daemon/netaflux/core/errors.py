@@ -11,6 +11,8 @@ NetafluxError
 │   ├── StateForeign        the state is not ours to touch: a newer version's, or another program's
 │   └── StateLocked         another netaflux process owns the state
 ├── NobodyAtSocket          no daemon answers at the status socket
+├── Overtaken               a command was under way when a new configuration took over
+├── CallsUsedUp             a change would have to wait for Netatmo's limits
 ├── NotAuthorized           Netatmo wants the person to authorize again
 ├── OutcomeUnknown          whether what was to be changed is changed cannot be told
 ├── Unreachable             no whole HTTP answer came: DNS, connection, time-out, size
@@ -32,6 +34,7 @@ NetafluxError
     └── ReadBackRefused     it does not tell what it holds
 """
 
+from math import ceil, inf
 from typing import ClassVar, Final
 
 
@@ -123,6 +126,16 @@ class Overtaken(NetafluxError):
 
     def __init__(self) -> None:
         super().__init__("the daemon took up a new configuration meanwhile")
+
+
+class CallsUsedUp(NetafluxError):
+    """What shall change something is not left to wait until Netatmo's limits let it pass."""
+
+    advice = "Nothing was changed; try again then."
+
+    def __init__(self, wait: float) -> None:
+        span = f"for the next {ceil(wait / 60)} minutes" if 0 < wait < inf else "at the moment"
+        super().__init__(f"Netatmo's limits leave no call {span}")
 
 
 class NotAuthorized(NetafluxError):

@@ -16,6 +16,7 @@ from tenacity import (
 from netaflux.core.caution import PROBE
 from netaflux.core.errors import (
     Busy,
+    CallsUsedUp,
     NetafluxError,
     NetatmoError,
     QuotaReached,
@@ -37,6 +38,8 @@ from netaflux.netatmo.wire import NOTHING
 ATTEMPTS = 3
 LONGEST_PAUSE = 60.0
 """Seconds of `Retry-After` that a call waits for by itself; a longer one closes the gate for everybody."""
+WRITES_WAIT = 15.0
+"""Seconds that a change may wait for its permit: what somebody wants now may be wrong in an hour."""
 
 _SHUT = (QuotaReached, Busy, UpstreamFault, TokenRejected)
 """Answers that do not show that calls are let in again; every other one does, be it a refusal."""
@@ -112,7 +115,9 @@ class NetatmoClient:
 
         A passing failure is tried again a few times, a refused token once with another; a writing call is
         never repeated, for it may have done its work. Its `body` is sent as JSON, the parameters then in the
-        query. Raises NetatmoError, Unreachable, NotAuthorized, StateError.
+        query. It is not made at all where it would have to wait for the limits: CallsUsedUp.
+
+        Raises NetatmoError, Unreachable, NotAuthorized, StateError, CallsUsedUp.
         """
         return await self._called(
             _Call(endpoint, params, lane, write, body=None if body is None else orjson.dumps(body))
@@ -188,9 +193,11 @@ class NetatmoClient:
         return envelope
 
     async def _attempt(self, call: _Call) -> Envelope:
-        probe = _Call(PROBE, {}, call.lane, write=False)
+        probe, asked = _Call(PROBE, {}, call.lane, write=False), self._clock.monotonic()
         while True:  # every turn waits for a permit, and uses it up
             call.access = ""
+            if call.write and (wait := self._gate.wait) > WRITES_WAIT:
+                raise CallsUsedUp(wait)
             # first the permit, which may take an hour; a token that waits would hold up a refresh
             async with (
                 self._gate.permit(call.lane) as permit,
@@ -199,6 +206,8 @@ class NetatmoClient:
             ):
                 if permit.void:
                     continue
+                if call.write and self._clock.monotonic() - asked > WRITES_WAIT:
+                    raise CallsUsedUp(0)
                 call.access = probe.access = access
                 if permit.probe and call.endpoint != PROBE:
                     await self._send(probe, permit)

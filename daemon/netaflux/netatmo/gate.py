@@ -35,6 +35,11 @@ class Gate:
         finally:
             turns.answered(permit)
 
+    @property
+    def wait(self) -> float:
+        """Seconds until a live call can have its permit; infinite where that takes an answer first."""
+        return self._budget.wait(self._scope)
+
     async def pause(self, seconds: float, reason: str) -> None:
         """Let the account make no call for so long, an hour at most: Netatmo wants to be left alone."""
         self._scope.pause(seconds, reason)
@@ -112,6 +117,10 @@ class Budget:
             scope = await Scope.load(f"account:{account}", self._account_limits, self._world)
             self._scopes.setdefault(account, scope)
         return Gate(account, self._scopes[account], self)
+
+    def wait(self, scope: Scope) -> float:
+        """Seconds until a live call of the account can have its permit."""
+        return max(0.0, scope.wait(Lane.LIVE), self._app.wait(Lane.LIVE))
 
     async def refused(self, scope: Scope, permit: Permit, seconds: float | None, reason: str) -> None:
         """Close the account; and the app, where another account was refused a moment ago."""

@@ -1,5 +1,6 @@
 """What may be ordered of the heating, checked before anything is sent; moments in unix seconds, °C."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from netaflux.netatmo.schedules import WEEK, Schedule, Turn, Zone
 
 COLDEST, HOTTEST = 7, 30
 """°C of a setpoint."""
+LAST_END: Final = 32_503_680_000
+"""Unix seconds of the year 3000, in which no clock is right about a setpoint."""
 
 ROOM_MODES: Final = ("manual", "max", "home", "hg")
 """`home` follows the home's mode again, `hg` guards against frost."""
@@ -90,7 +93,12 @@ class WholeSchedule:
 
     @classmethod
     def like(cls, schedule: Schedule) -> "WholeSchedule":
-        """As the schedule is now, to begin with. Raises UsageError where it does not tell all of itself."""
+        """As the schedule is now, to begin with. Raises UsageError where not all of it is known."""
+        if not _known_whole(schedule):
+            raise UsageError(
+                f"schedule {schedule.title} holds what is not understood, and would lose it",
+                advice="Change it in Netatmo's own app.",
+            )
         if schedule.away is None or schedule.frost_guard is None:
             raise UsageError(
                 f"schedule {schedule.title} tells no temperature for away and frost guard", advice=""
@@ -102,6 +110,24 @@ class WholeSchedule:
             away=schedule.away,
             frost_guard=schedule.frost_guard,
         )
+
+
+def _known_whole(schedule: Schedule) -> bool:
+    """Whether everything that Netatmo told of it was read."""
+    raw = schedule.raw
+    return (
+        _count(raw.get("zones")) <= len(schedule.zones)
+        and _count(raw.get("timetable")) <= len(schedule.timetable)
+        and all(
+            _count(zone.raw.get(key)) <= len(zone.rooms)
+            for zone in schedule.zones
+            for key in ("rooms", "rooms_temp")
+        )
+    )
+
+
+def _count(told: object) -> int:
+    return len(told) if isinstance(told, list) else 0
 
 
 def synchronised(home: Home, schedule: Schedule, whole: WholeSchedule) -> tuple[Params, Mapping[str, object]]:
@@ -174,7 +200,9 @@ def _degrees(temperature: Number) -> Number:
 def _end(until: float | None, now: float) -> Params:
     if until is None:
         return {}
+    if not math.isfinite(until) or until > LAST_END:
+        raise UsageError("the end is no moment of this millennium", advice="")
     if until <= now:
-        text = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        raise UsageError(f"the end ({text}) is in the past", advice="")
+        moment = datetime.fromtimestamp(max(0.0, until), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        raise UsageError(f"the end ({moment}) is in the past", advice="")
     return {"endtime": str(int(until))}

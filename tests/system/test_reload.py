@@ -108,6 +108,14 @@ async def test_the_socket_moves_with_the_configuration_unless_something_is_in_it
         await daemon.stopped()
 
 
+async def test_a_socket_that_somebody_has_deleted_is_made_anew(netaflux: Program) -> None:
+    async with netaflux.daemon() as daemon:
+        netaflux.socket.unlink()
+        await hung_up(daemon, "configuration.reread")
+
+        assert (await daemon.get("/livez"))[0] == 200
+
+
 async def test_secrets_of_an_earlier_configuration_stay_masked(netaflux: Program, outside: Outside) -> None:
     password = str(netaflux.sections["destinations.fluxtream"]["password"])
     async with netaflux.daemon() as daemon:

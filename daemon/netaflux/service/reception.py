@@ -38,6 +38,8 @@ class Reception:
         path, mode = socket_path(settings, os.environ), settings.status.mode
         address = settings.status.metrics_listen
         places: list[Place] = [path] if address is None else [path, address]
+        # a socket that somebody has deleted is made anew
+        await self._leave([each for each in self._open if isinstance(each, Path) and not each.exists()])
         aside = await self._step_aside(address)
         try:
             fresh = await self._opened([place for place in places if place not in self._open], mode)

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -161,6 +162,26 @@ def a_module_is_a_word_of_the_domain(found: Module) -> Iterator[int]:
         yield 1
 
 
+TELLING = {"debug", "info", "warning", "error", "exception", "critical"}
+FACT = re.compile(r"[a-z]+(_[a-z]+)*\.([a-z]+_)*([a-z]+ed|bound|put|reread|set|taken)(_[a-z]+)*")
+
+
+def an_event_is_a_fact(found: Module) -> Iterator[int]:
+    """Its name is `noun.past_participle`, in `core/events` and wherever something is logged."""
+    for node in ast.walk(found.tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name("log" | "_log"), attr=attr)) if attr in TELLING:
+                told: ast.expr | None = node.args[0] if node.args else None
+            case ast.Assign(targets=[ast.Name("name")], value=value) if found.path == "core/events.py":
+                told = value
+            case _:
+                continue
+        if not isinstance(told, ast.Constant | ast.Name) or (
+            isinstance(told, ast.Constant) and not FACT.fullmatch(str(told.value))
+        ):
+            yield node.lineno
+
+
 Rule = Callable[[Module], Iterator[int]]
 RULES: list[Rule] = [
     time_is_an_argument,
@@ -171,6 +192,7 @@ RULES: list[Rule] = [
     a_module_says_what_it_is,
     a_function_fits_on_a_screen,
     a_module_is_a_word_of_the_domain,
+    an_event_is_a_fact,
 ]
 
 
@@ -211,6 +233,10 @@ OFFENCES: list[tuple[Rule, str, str]] = [
     (a_function_fits_on_a_screen, "app.py", f"async {LONG}"),
     (a_module_is_a_word_of_the_domain, "core/utils.py", ""),
     (a_module_is_a_word_of_the_domain, "helpers/rows.py", ""),
+    (an_event_is_a_fact, "state/spare.py", "_log.warning('spare.unreadable')"),
+    (an_event_is_a_fact, "app.py", "log.info('The state is open')"),
+    (an_event_is_a_fact, "app.py", "log.info(f'{name}.opened')"),
+    (an_event_is_a_fact, "core/events.py", "class A:\n    name = 'poll.failure'"),
 ]
 INNOCENT: list[tuple[Rule, str, str]] = [
     (time_is_an_argument, "clocks.py", "import time\nbegan = time.monotonic()"),
@@ -223,6 +249,8 @@ INNOCENT: list[tuple[Rule, str, str]] = [
     (the_core_is_pure, "core/rows.py", "from urllib.parse import urlsplit\ndef f(span): return span.open()"),
     (the_core_is_pure, "cli/show.py", "print('rows')"),
     (a_function_fits_on_a_screen, "app.py", LONG.removesuffix("    pass\n")),
+    (an_event_is_a_fact, "app.py", "log.info('rows.put_aside')"),
+    (an_event_is_a_fact, "core/model.py", "class A:\n    name = 'poll.failure'"),
 ]
 
 

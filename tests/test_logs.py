@@ -18,6 +18,7 @@ from netaflux import logs
 from netaflux.core.events import (
     BatchDelivered,
     Event,
+    Level,
     PageFetched,
     PollFailed,
     RowRefused,
@@ -406,6 +407,38 @@ def test_whatever_is_logged_is_one_line_of_json(event: str, facts: dict[str, Any
     assert text.count("\n") == 1
     assert isinstance(json.loads(text), dict)
     assert text.removesuffix("\n").isprintable()
+
+
+# What is remembered
+
+
+def test_the_newest_events_are_remembered_as_they_were_written(json_lines: Any) -> None:
+    for number in range(logs.REMEMBERED + 10):
+        log.info("page.fetched", number=number, password=CANARY, reason=f"{number} {CANARY} {'x' * 9999}")
+    log.debug("poll.completed")
+    remembered = logs.recent()
+
+    assert len(remembered) == logs.REMEMBERED
+    assert remembered[-1] == json_lines()[-1]
+    assert [each.get("number") for each in remembered[:-1]] == list(range(11, logs.REMEMBERED + 10))
+    assert max(len(each["reason"]) for each in remembered[:-1]) == logs.LONGEST_REMEMBERED
+    assert CANARY not in json.dumps(remembered)
+
+
+def test_what_becomes_a_secret_later_is_masked_in_what_is_remembered(json_lines: Any) -> None:
+    log.info("poll.failed", reason="a-later-secret is not known")
+    logs.forget("a-later-secret")
+
+    assert logs.recent()[-1]["reason"] == f"{MASK} is not known"
+
+
+@pytest.mark.parametrize(("before", "after"), [("info", "error"), ("error", "debug"), ("info", "info")])
+def test_another_level_is_told_where_it_can_be_heard(json_lines: Any, before: Level, after: Level) -> None:
+    logs.set_level(before)
+
+    assert logs.change_level(after, "a test") == before
+    assert logs.level_now() == after
+    assert [line["event"] for line in json_lines()] == ["log_level.changed"] * (before != after)
 
 
 # What cannot be written

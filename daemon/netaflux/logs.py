@@ -9,10 +9,11 @@ import json
 import logging
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -35,7 +36,13 @@ TRACES: Final = ("exception", "stack")
 PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """The kernel's and journald's numbers (sd-daemon(3))."""
 
+REMEMBERED: Final = 500
+"""Events that are kept in memory, for the bundle of `netaflux doctor`."""
+LONGEST_REMEMBERED: Final = 2000
+"""Signs of one text that are kept: the memory must have a bound, whatever a server sends."""
+
 _masks: Final = Masks()
+_remembered: Final[deque[EventDict]] = deque(maxlen=REMEMBERED)
 
 
 def forget(*secrets: str, passing: bool = False) -> None:
@@ -46,6 +53,16 @@ def forget(*secrets: str, passing: bool = False) -> None:
 def masked(text: str) -> str:
     """A text for people, with its secrets masked."""
     return _masks.text(text)
+
+
+def masked_data(value: object) -> Any:  # noqa: ANN401 - plain data is anything
+    """Plain data with their secrets masked, by their keys, too."""
+    return _masks.value(value)
+
+
+def recent() -> list[dict[str, Any]]:
+    """The newest events that were written, the oldest first; masked once more by what is secret now."""
+    return [masked_data(event) for event in _remembered]
 
 
 def configure(
@@ -85,6 +102,28 @@ def configure(
 def configure_for_command(level: Level, *, secrets: Iterable[str] = ()) -> None:
     """As `configure`, for a command that talks to its person itself: only what is wrong, unless debugging."""
     configure("warning" if level == "info" else level, secrets=secrets)
+
+
+def level_now() -> Level:
+    """The level from which on things are told."""
+    number = logging.getLogger().level
+    return next((level for level, each in LEVELS.items() if each >= number), "error")
+
+
+def change_level(level: Level, by: str) -> Level:
+    """Take another level until the log is configured anew, and say so; answers what it was.
+
+    It is said where the more talkative of the two is in force.
+    """
+    before = level_now()
+    told = {"was": before, "to": level, "by": by}
+    log = structlog.get_logger(LOGGER)
+    if LEVELS[level] > LEVELS[before]:
+        log.info("log_level.changed", **told)
+    set_level(level)
+    if LEVELS[level] < LEVELS[before]:
+        log.info("log_level.changed", **told)
+    return before
 
 
 def set_level(level: Level) -> None:
@@ -151,7 +190,7 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         super().__init__(
             foreign_pre_chain=[*_CHAIN[:-2], structlog.stdlib.ExtraAdder(), *_CHAIN[-2:]],
             # masking comes last, so that nothing that is written gets past it
-            processors=[self.remove_processors_meta, _presentable, *renderer],
+            processors=[self.remove_processors_meta, _presentable, _remember, *renderer],
         )
         self._prioritized = prioritized
 
@@ -171,6 +210,14 @@ def _presentable(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     shown = {str(_masks.value(str(key))): _masks.value(event[key], str(key)) for key in order}
     lines = {key: _masks.text(trace).split("\n") for key, trace in traces.items()}
     return shown | {key: "\n".join(map(printable, trace)) for key, trace in lines.items()}
+
+
+def _remember(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Keep a copy of what is about to be written; renderers take events apart."""
+    _remembered.append(
+        {key: each[:LONGEST_REMEMBERED] if isinstance(each, str) else each for key, each in event.items()}
+    )
+    return event
 
 
 def _for_people(*, colors: bool) -> list[Processor]:

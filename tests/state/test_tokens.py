@@ -265,7 +265,7 @@ async def test_a_spare_file_that_cannot_be_read_is_set_aside_and_told_once(
         assert await load(directory) == record("r1")
         assert await load(directory) == record("r1")
 
-    assert [log["event"] for log in logs] == ["spare.unreadable"]
+    assert [log["event"] for log in logs] == ["spare.set_aside"]
     assert [spare.name for spare in spares(directory)] == ["tokens-0123456789abcdef.unreadable"]
 
 

@@ -1,11 +1,24 @@
-"""`netaflux run`, `netaflux status`, `netaflux health`."""
+"""`netaflux run`, `netaflux status`, `netaflux health`, `netaflux log-level`."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from netaflux.cli.place import Place, daemon_of
-from netaflux.cli.show import about, ago, as_json, number, o_clock, printable, say, table, waiting, when
+from netaflux.cli.show import (
+    about,
+    ago,
+    as_json,
+    explain,
+    number,
+    o_clock,
+    printable,
+    say,
+    table,
+    waiting,
+    when,
+)
 from netaflux.commands.words import Json
-from netaflux.core.errors import NobodyAtSocket
+from netaflux.core.errors import NetafluxError, NobodyAtSocket
 
 DEFAULT_PLACE = Place()
 
@@ -40,6 +53,36 @@ def health(*, ready: bool = False, place: Place = DEFAULT_PLACE) -> int:
     for problem in answer["problems"]:
         say(f"netaflux: {problem}")
     return NobodyAtSocket.exit_code if answer["problems"] else 0
+
+
+def log_level(
+    level: Literal["debug", "info", "warning", "error", "reset"] | None = None,
+    /,
+    *,
+    place: Place = DEFAULT_PLACE,
+) -> int:
+    """Change how much the running daemon logs, until its configuration is read again.
+
+    SIGUSR1 does the same between `debug` and the configured level.
+
+    Example: `netaflux log-level debug`
+
+    Parameters
+    ----------
+    level
+        From which level on events are told; `reset` is what the configuration says. Without it, what is now.
+    """
+    asked = {} if level is None else {"level": level}
+    for event in daemon_of(place.load()).command("log-level", asked):
+        if event["event"] == "failed":
+            explain(event)
+            return int(event["exit_code"])
+        if event["event"] == "result":
+            changed = event["is"] != event["was"]
+            before = f", was {event['was']}" if changed else ""
+            print(f"log level: {event['is']}{before}")
+            return 0
+    raise NetafluxError("the daemon ended before the command did", advice="Try again.")
 
 
 def status(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:

@@ -25,6 +25,7 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
             "run": "Poll all modules until told to stop: this is the daemon.",
             "status": "Show how accounts, devices and destinations are doing.",
             "health": "Ask the daemon whether it is alive.",
+            "log-level": "Change how much the running daemon logs.",
         },
     ),
     "Data": (
@@ -98,7 +99,10 @@ def application(wanted: str = "") -> App:
         for command, told in commands.items():
             whole = command == wanted
             app.command(
-                f"netaflux.cli.{module}:{command}", name=command, group=group, help=None if whole else told
+                f"netaflux.cli.{module}:{command.replace('-', '_')}",
+                name=command,
+                group=group,
+                help=None if whole else told,
             )
     imports = "Send the rows of Netatmo's CSV exports to a device's destinations."
     app.command(

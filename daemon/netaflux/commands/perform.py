@@ -37,6 +37,7 @@ COMMANDS: Final = (
     "homes",
     "import-csv",
     "latest",
+    "log-level",
     "measure",
     "minmax",
     "persons",

@@ -9,7 +9,7 @@ that holds ends the old life, whose polls come to their end before.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from netaflux.service.health import Health
 from netaflux.service.herald import Herald
 from netaflux.service.reception import Reception
 from netaflux.service.rounds import Rounds
-from netaflux.service.signals import reload_on_hangup, stop_on_signals
+from netaflux.service.signals import reload_on_hangup, stop_on_signals, told_by_signal
 from netaflux.service.systemd import ServiceManager
 from netaflux.state.lock import name_of
 from netaflux.status.metrics import Metrics
@@ -50,7 +50,7 @@ async def run_daemon(load: Callable[[], Loaded], *, clock: RealClock | ScaledClo
     the tests of whole processes.
     """
     daemon = Daemon(load, clock or RealClock(), ServiceManager.of(os.environ))
-    with reload_on_hangup(daemon.reload, daemon.stop):
+    with reload_on_hangup(daemon.reload, daemon.stop), told_by_signal(daemon.toggle_debug):
         await daemon.run()
     log.info("service.stopped")
 
@@ -116,6 +116,8 @@ class Daemon:
         self._clock = clock
         self._manager = manager
         self._secrets: set[str] = set()
+        self._doubted: Sequence[str] = ()
+        """What was said of the configuration already."""
         self._current: Loaded | None = None
         """The configuration that is in force."""
         self._life: asyncio.Future[Life] = asyncio.get_running_loop().create_future()
@@ -245,8 +247,15 @@ class Daemon:
         self._secrets.update(secret_texts(loaded.settings))
         told = loaded.settings.log
         logs.configure(told.level, told.format, secrets=self._secrets)
-        for warning in loaded.warnings:
-            log.warning("configuration.doubted", reason=warning)
+        if loaded.warnings != self._doubted:
+            for warning in loaded.warnings:
+                log.warning("configuration.doubted", reason=warning)
+        self._doubted = loaded.warnings
+
+    def toggle_debug(self) -> None:
+        """Tell everything, or what the configuration says again."""
+        told = self._current.settings.log.level if self._current else "info"
+        logs.change_level(told if logs.level_now() == "debug" else "debug", "SIGUSR1")
 
     # what is answered
 

@@ -33,6 +33,7 @@ class Herald:
         self._hopeless = hopeless
         self._words = words
         self._told: Sequence[str] = ()
+        self._crashes = 0
         self._said = ""
 
     async def run(self) -> None:
@@ -49,8 +50,13 @@ class Herald:
         try:
             problems, words = await self._hopeless(), self._words()
         except Exception:  # a look that fails is one that has found nothing well
-            log.exception("look.crashed")
+            self._crashes += 1
+            if self._crashes == 1:
+                log.exception("look.crashed")
             return
+        if self._crashes:
+            log.info("look.recovered", failures=self._crashes)
+            self._crashes = 0
         if not problems:
             self._manager.alive()
             faulthandler.dump_traceback_later(OWN_WATCHDOG, exit=True)

@@ -84,6 +84,10 @@ class Job:
     """How often that failed in a row."""
     past_at: float = float("-inf")
     """The monotonic time before which it is not tried again."""
+    crash: str = ""
+    """The bug that has been told of; the same one is not told again before a good end."""
+    past_crash: str = ""
+    """The same of the work on the past."""
     began: float = 0.0
     """When the round under way began, or the newest one, in monotonic time."""
     past_began: float = 0.0
@@ -261,14 +265,22 @@ class Rounds:
             await job.kind.account.catch_up(
                 module, lately=not cadence.thrift.hours, look_back=cadence.may_look_back(module)
             )
-            job.past_failures = 0
+            self._past_succeeded(job, module)
         except NetafluxError as error:
             if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
             self._past_failed(job, error)
         except Exception as error:
-            log.exception("past.crashed", module=module)
+            if job.past_crash != repr(error):
+                log.exception("past.crashed", module=module)
+            job.past_crash = repr(error)
             self._past_failed(job, error)
+
+    def _past_succeeded(self, job: Job, module: ModuleId) -> None:
+        # while live polling fails, the module has not recovered
+        if job.past_failures and not job.failures:
+            self._app.hub.tell(PollRecovered(module=module, failures=job.past_failures))
+        job.past_failures, job.past_crash = 0, ""
 
     def _past_failed(self, job: Job, error: Exception) -> None:
         """The past can wait, and what Netatmo refuses for ever is not to be asked for in every round."""
@@ -302,14 +314,16 @@ class Rounds:
         except NetafluxError as error:
             when = self._failed(job, error)
         except Exception as error:
-            log.exception("round.crashed", job=job.key)
+            if job.crash != repr(error):
+                log.exception("round.crashed", job=job.key)
+            job.crash = repr(error)
             when = self._failed(job, error)
         self._ring_at(job, when)
 
     def _succeeded(self, job: Job) -> None:
         if job.failures and job.module is not None:
             self._app.hub.tell(PollRecovered(module=job.module, failures=job.failures))
-        job.failures = 0
+        job.failures, job.crash = 0, ""
         job.rounds += 1
 
     def _failed(self, job: Job, error: Exception) -> float:

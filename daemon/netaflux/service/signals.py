@@ -1,9 +1,9 @@
-"""A signal asks the daemon to stop, a second one does not ask; another has it read its configuration anew."""
+"""A signal asks the daemon to stop, a second one does not ask; others have it read anew, or say more."""
 
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -54,6 +54,19 @@ def reload_on_hangup(reload: asyncio.Event, stop: asyncio.Event) -> Iterator[Non
     finally:
         with suppress(ValueError, RuntimeError):
             loop.remove_signal_handler(signal.SIGHUP)
+
+
+@contextmanager
+def told_by_signal(toggle: Callable[[], None]) -> Iterator[None]:
+    """Turn each SIGUSR1, whose default would be to end the process, into a call."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, toggle)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
+        # one that comes while the process ends must not end it otherwise
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 def _at_a_terminal() -> bool:

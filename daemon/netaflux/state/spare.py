@@ -46,7 +46,7 @@ def read_spares(directory: Path) -> Iterator[tuple[AccountName, Saved]]:
             data = json.loads(path.read_text(encoding="utf-8"))
             yield AccountName(str(data["account"])), Saved(int(data["serial"]), str(data["record"]))
         except (OSError, ValueError, KeyError, TypeError):
-            _log.warning("spare.unreadable", path=str(path))
+            _log.warning("spare.set_aside", path=str(path))
             with suppress(OSError):
                 path.rename(path.with_suffix(".unreadable"))
 

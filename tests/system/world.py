@@ -133,13 +133,19 @@ class Outside:
 
 
 @contextmanager
-def served(world: World, *, speed: float = 1) -> Iterator[Outside]:
-    """The world, while the block runs; its clock can be as fast as that of the daemon that it is for."""
+def served(world: World, *, speed: float = 1, ahead: float = 0) -> Iterator[Outside]:
+    """The world, while the block runs; its clock can be as fast as that of the daemon that it is for.
+
+    It may also be so many seconds ahead of ours.
+    """
+    clock = RealClock() if speed == 1 and not ahead else ScaledClock(speed)
+    if isinstance(clock, ScaledClock):
+        clock._epoch += ahead
     place: Future[tuple[Served, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def live() -> None:
         stop = asyncio.Event()
-        async with serve(world, RealClock() if speed == 1 else ScaledClock(speed)) as outside:
+        async with serve(world, clock) as outside:
             place.set_result((outside, asyncio.get_running_loop(), stop))
             await stop.wait()
 

@@ -72,6 +72,12 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
             "check": "Try everything that the daemon needs, and say OK or what to do.",
         },
     ),
+    "When something is wrong": (
+        "doctor",
+        {
+            "doctor": "Examine everything, and say what to do; with --bundle for those who help.",
+        },
+    ),
     "Trying it out": (
         "trial",
         {

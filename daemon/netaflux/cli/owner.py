@@ -39,7 +39,7 @@ def carry_out_each(place: Place, name: str, requests: Iterable[Json], take: Take
     for warning in loaded.warnings:
         print(f"netaflux: note: {warning}", file=sys.stderr)
     try:
-        return asyncio.run(_here(loaded, name, requests, passing))
+        return asyncio.run(performed_here(loaded, name, requests, passing))
     except StateLocked as locked:
         return _by_the_daemon(loaded, name, requests, passing, locked)
     except asyncio.CancelledError:
@@ -75,7 +75,11 @@ class _Passing:
             say(f"  → It is not tried again by itself. {self._look} shows how things are.")
 
 
-async def _here(loaded: Loaded, name: str, requests: Iterable[Json], take: Take) -> int:
+async def performed_here(loaded: Loaded, name: str, requests: Iterable[Json], take: Take) -> int:
+    """Perform a command for one request after the other in this process; the exit code of the last event.
+
+    Raises StateLocked, StateForeign, StateError, ConfigError.
+    """
     from netaflux.app import open_app  # noqa: PLC0415 - what a command over the socket does not need
     from netaflux.commands.perform import perform  # noqa: PLC0415 - the same
 

@@ -35,12 +35,18 @@ async def _checks(app: App) -> AsyncIterator[tuple[Json, int]]:
     yield _said("configuration", f"read from {app.config_path or 'the environment'}")
     for warning in app.warnings:
         yield _said("configuration", f"note: {warning}")
-    yield await _state(app)
-    for connected, account in app.kinds():
-        async for said in _account(connected, account):
+    for _, part in parts(app):
+        async for said in part:
             yield said
+
+
+def parts(app: App) -> Iterator[tuple[str, AsyncGenerator[tuple[Json, int], None]]]:
+    """What is tried, each by itself: what it is, and what comes of it, with exit codes."""
+    yield "state", _state(app)
+    for connected, account in app.kinds():
+        yield f"account {connected.name}", _account(connected, account)
     for door in app.doors.values():
-        yield await _door(app, door)
+        yield f"destination {door.name}", _door(app, door)
 
 
 def _said(what: str, text: str) -> tuple[Json, int]:
@@ -52,15 +58,15 @@ def _failed(what: str, error: NetafluxError) -> tuple[Json, int]:
     return event, error.exit_code
 
 
-async def _state(app: App) -> tuple[Json, int]:
+async def _state(app: App) -> AsyncGenerator[tuple[Json, int], None]:
     try:
         await app.state.database.probe()
+        yield _said("state", f"{app.state_dir} can be read and written")
     except NetafluxError as error:
-        return _failed("state", error)
-    return _said("state", f"{app.state_dir} can be read and written")
+        yield _failed("state", error)
 
 
-async def _account(connected: Connected, account: Account) -> AsyncIterator[tuple[Json, int]]:
+async def _account(connected: Connected, account: Account) -> AsyncGenerator[tuple[Json, int], None]:
     what = f"account {connected.name}"
     try:
         roster = await account.preview()
@@ -87,10 +93,11 @@ def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:
             yield _said(f"device {target.device}", f"mirrors {target.module.id}: {names}")
 
 
-async def _door(app: App, door: Door) -> tuple[Json, int]:
+async def _door(app: App, door: Door) -> AsyncGenerator[tuple[Json, int], None]:
     what = f"destination {door.name}"
     try:
         identity = await app.destinations[door.name].identify()
     except NetafluxError as error:
-        return _failed(what, error)
-    return _said(what, f"{identity} knows us as {app.destinations[door.name].introduction}")
+        yield _failed(what, error)
+        return
+    yield _said(what, f"{identity} knows us as {app.destinations[door.name].introduction}")

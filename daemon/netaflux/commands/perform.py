@@ -33,6 +33,7 @@ COMMANDS: Final = (
     "cameras",
     "check",
     "devices",
+    "doctor",
     "events",
     "homes",
     "import-csv",

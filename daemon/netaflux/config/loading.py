@@ -5,7 +5,8 @@ environment > credentials directories > file > defaults
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from netaflux.config.mistakes import dotted, line, sentence
 from netaflux.config.settings import Settings, secrets
 from netaflux.config.sources import FILE_VARIABLE, ROOT, Source, responsible
 from netaflux.core.errors import ConfigError
+from netaflux.core.masking import speaks_of_a_secret
+from netaflux.status.settings import StatusSettings
 
 FILE: Final = Path("netaflux/config.toml")
 
@@ -38,18 +41,72 @@ def load(path: Path | None, environ: Mapping[str, str], *, root: Path = Path("/"
     `root` holds the system's directories. Raises ConfigError with a line for every mistake that was found.
     """
     found = _found(path, environ, root)
-    file = sources.file(*found) if found else Source(place="environment")
-    given = [
-        sources.environment(environ, file.tree),
-        *(sources.credentials(directory, file.tree) for directory in _secret_places(environ, root)),
-        file,
-    ]
+    file, given = _given(found, environ, root)
     if found is None and not any(source.holds(("netatmo", "client_id")) for source in given):
         raise _nothing(environ, root)
     settings = _settled(given)
     exposed = _exposed(settings, found[0], file) if found else ()
     warnings = (*_warnings(given), *exposed, *_overheard(settings, given))
     return Loaded(settings, found[0] if found else None, warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What can be told of a configuration that has mistakes, for those who look for the reason."""
+
+    settings: Settings
+    """Only `state_dir` and the socket's place are set, as far as they are written."""
+    path: Path | None = None
+    urls: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    keys: tuple[str, ...] = ()
+    """The settings that are given somewhere."""
+
+
+def salvage(path: Path | None, environ: Mapping[str, str], *, root: Path = Path("/")) -> Salvaged:
+    """What can be read, however much of it is wrong; never raises ConfigError."""
+    found: tuple[Path, str] | None = None
+    with suppress(ConfigError):
+        found = _found(path, environ, root)
+    _, given = _given(found, environ, root)
+    texts = [(keys, text) for source in given for keys, text in _texts(source.tree)]
+    known = {ROOT.along(keys)[0] for keys, _ in texts}
+    return Salvaged(
+        _placed(dict(reversed(texts))),
+        found[0] if found else path,
+        urls=tuple(text for keys, text in texts if keys[-1] in {"api_url", "url"}),
+        secrets=tuple(text for keys, text in texts if speaks_of_a_secret(str(keys[-1]))),
+        keys=tuple(sorted(dotted(keys) for keys in known if keys and ROOT.along(keys)[1].is_value)),
+    )
+
+
+def _texts(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text of a tree, with its path of keys."""
+    if isinstance(tree, str) and path:
+        yield path, tree
+    elif isinstance(tree, Mapping | list):
+        for key, below in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+            yield from _texts(below, (*path, key))
+
+
+def _placed(texts: Mapping[tuple[str | int, ...], str]) -> Settings:
+    """Settings that know their places and nothing else."""
+    state, socket = texts.get(("state_dir",)), texts.get(("status", "socket"))
+    status = StatusSettings.model_construct(socket=Path(socket) if socket else None)
+    return Settings.model_construct(state_dir=Path(state) if state else None, status=status)
+
+
+def _given(
+    found: tuple[Path, str] | None, environ: Mapping[str, str], root: Path
+) -> tuple[Source, list[Source]]:
+    """The file, and all that is given, the strongest first."""
+    file = sources.file(*found) if found else Source(place="environment")
+    given = [
+        sources.environment(environ, file.tree),
+        *(sources.credentials(directory, file.tree) for directory in _secret_places(environ, root)),
+        file,
+    ]
+    return file, given
 
 
 def _warnings(given: Sequence[Source]) -> Iterator[str]:

@@ -107,6 +107,11 @@ class Masks:
             return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
+def speaks_of_a_secret(key: str) -> bool:
+    """Whether what stands under this key is masked, whatever it is."""
+    return _KEYS.search(key) is not None
+
+
 def _is_number(value: object) -> TypeGuard[Number | None]:
     return value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 

@@ -90,6 +90,8 @@ class Account:
         self._surveying = asyncio.Lock()
         self._surveys = 0
         self._failure: NetafluxError | None = None
+        self.seen: Survey | None = None
+        """The newest survey, previews included."""
         self.surveyed_at = float("-inf")
         """When the newest survey was taken (`Clock.monotonic`)."""
         self._told_missing: set[DeviceName] = set()
@@ -114,7 +116,7 @@ class Account:
 
     async def _take_survey(self) -> None:
         try:
-            survey = await self._source.survey()
+            survey = self.seen = await self._source.survey()
             self._observer.tell(SurveyTaken(account=self.name, modules=len(survey.modules)))
             self.roster = await self._bound(survey)
             self.surveyed_at = self._clock.monotonic()
@@ -125,7 +127,8 @@ class Account:
 
     async def preview(self) -> Roster:
         """A survey and what it would bind, with nothing recorded."""
-        return self._rostered(await self._source.survey())[0]
+        self.seen = await self._source.survey()
+        return self._rostered(self.seen)[0]
 
     async def _bound(self, survey: Survey) -> Roster:
         roster, bindings = self._rostered(survey)

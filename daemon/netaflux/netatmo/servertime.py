@@ -18,6 +18,10 @@ class ServerTime:
         if told is not None:
             self._ahead = told - self._clock.monotonic()
 
+    def ahead(self) -> float | None:
+        """Seconds by which Netatmo's clock is ahead of ours; None as long as it has told no time."""
+        return None if self._ahead is None else self.now() - self._clock.now()
+
     def now(self) -> float:
         """Unix seconds; by our own clock as long as Netatmo has told none."""
         return self._clock.now() if self._ahead is None else self._clock.monotonic() + self._ahead

@@ -42,6 +42,21 @@ def hold(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder(directory: Path) -> StateLocked | None:
+    """Who owns the state directory, as the error that everybody else gets; None where nobody does."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        _take(descriptor, directory)
+    except StateLocked as locked:
+        return locked
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _prepare(directory: Path) -> None:
     with _our_errors(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -58,12 +58,14 @@ class StatusClient:
     def _of_us(route: str, answer: Json) -> bool:
         return "version" in answer if route == "/status" else isinstance(answer.get("problems"), list)
 
-    def command(self, name: str, request: Json) -> Iterator[Json]:
+    def command(self, name: str, request: Json, *, patience: float | None = None) -> Iterator[Json]:
         """The events of a command that the daemon carries out; they break off where it ends first.
+
+        `patience` is how many real seconds it may say nothing, where that is not as long as it likes.
 
         Raises NobodyAtSocket, NotAuthorized.
         """
-        connection, response = self._requested("POST", f"/commands/{name}", request, timeout=None)
+        connection, response = self._requested("POST", f"/commands/{name}", request, timeout=patience)
         with closing(connection), suppress(*BROKEN):
             if response.status != 200:  # noqa: PLR2004 - HTTP's word for fine
                 reason = json.loads(response.read()).get("error", f"the daemon answers {response.status}")

@@ -6,7 +6,7 @@ none keeps the others waiting.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -34,7 +34,8 @@ async def doctor(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     codes: list[int] = []
     # first, for the others make calls
     before = list(_budgets(app))
-    tried = await asyncio.gather(*(_tried(app, what, part) for what, part in parts(app)))
+    closed = {f"account {name}" for name, each in app.accounts.items() if _is_closed(each)}
+    tried = await asyncio.gather(*(_tried(what, part, closed) for what, part in parts(app)))
     after = [*(_scopes(each) for each in app.accounts.values()), _clock(app)]
     for finding in (*before, *(each for some in tried for each in some), *after):
         codes.append(finding.code)
@@ -50,26 +51,28 @@ def _budgets(app: App) -> Iterator[Finding]:
         yield findings.budget(f"budget of account {name}", connected.gate.state())
 
 
-async def _tried(app: App, what: str, part: AsyncGenerator[tuple[Json, int], None]) -> list[Finding]:
+def _is_closed(connected: Connected) -> bool:
+    return connected.gate.state().wait > LONGEST_PART
+
+
+async def _tried(
+    what: str, part: AsyncGenerator[tuple[Json, int], None], closed: Collection[str]
+) -> list[Finding]:
     found: list[Finding] = []
+    if what in closed:
+        await part.aclose()
+        return [findings.doubt(what, "not asked: Netatmo's limits let no call through just now")]
     try:
         async with asyncio.timeout(LONGEST_PART), aclosing(part):
             async for said, code in part:
                 grade: findings.Grade = "ok" if said["ok"] else "problem"
                 found.append(Finding(said["what"], grade, said["text"], said["remedy"], code))
     except TimeoutError:
-        found.append(_late(app, what))
+        found.append(findings.trouble(what, f"gave no answer in {LONGEST_PART:.0f} s", "Try again."))
     except Exception as error:
         log.exception("examination.crashed", what=what)
         found.append(findings.crashed(what, error))
     return found
-
-
-def _late(app: App, what: str) -> Finding:
-    waiting = any(each.gate.state().closed_until for each in app.accounts.values())
-    if waiting and what.startswith("account "):
-        return findings.doubt(what, "not asked: Netatmo's limits let no call through just now")
-    return findings.trouble(what, f"gave no answer in {LONGEST_PART:.0f} s", "Try again.")
 
 
 def _scopes(connected: Connected) -> Finding:

@@ -40,9 +40,10 @@ class Veil:
         """The text without them."""
         if self._home:
             text = text.replace(self._home, "~")
+        # first, for a name may hold an address, and would not be known without it
+        text = self._known.sub(self._name, text) if self._known else text
         text = _MAC.sub(self._module, _EMAIL.sub(MASK, text))
-        text = _ADDRESS.sub(_address, _COORDINATES.sub(MASK, text))
-        return self._known.sub(self._name, text) if self._known else text
+        return _ADDRESS.sub(_address, _COORDINATES.sub(MASK, text))
 
     def data(self, value: object, key: str = "") -> Any:  # noqa: ANN401 - plain data is anything
         """Plain data without them; under a key that speaks of a person or a place nothing is told."""

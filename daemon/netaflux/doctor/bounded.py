@@ -30,6 +30,10 @@ class Bounded:
                 self._found.append(finding)
         except NetafluxError as error:
             self._found.append(failed(self._what, error))
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            text = f"cannot be looked at: {where}{error.strerror or error}"
+            self._found.append(trouble(self._what, text, "Look at that path and its permissions."))
         except Exception as error:  # noqa: BLE001 - it is told, and the others go on
             self._found.append(crashed(self._what, error))
 

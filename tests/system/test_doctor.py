@@ -489,6 +489,7 @@ async def test_no_secret_and_no_name_is_in_the_bundle(mine: Mine, folder: Path, 
     """With the daemon at work, both sides failing now and then, and tokens refreshed."""
     netaflux, outside = mine.netaflux, mine.outside
     netaflux.sections["log"] = {"level": level}
+    await netaflux("sync", "--dry-run")  # spends the first token: a process keeps half a minute between two
     outside.served.netatmo.faults.add(Fault.RESET_AFTER, "/api/getmeasure", times=1)
     outside.served.fluxtream.faults.add(Fault.UNAUTHORIZED, UPLOAD, times=1)
     async with netaflux.daemon() as daemon:

@@ -114,7 +114,14 @@ def test_permissions_that_go_too_far(
 
 
 def budget(**told: object) -> Finding:
-    state = {"scope": "app", "uses": USES, "waiting": 0, "closed_until": None, "reason": ""} | told
+    state = {
+        "scope": "app",
+        "uses": USES,
+        "left": (39, 0),
+        "waiting": 0,
+        "closed_until": None,
+        "reason": "",
+    } | told
     return findings.budget("budget", BudgetState(**state))  # type: ignore[arg-type]  # as told
 
 

@@ -160,7 +160,8 @@ def _deeds(beyond: int) -> str:
 def budget(what: str, state: BudgetState) -> Finding:
     """What Netatmo's limits leave."""
     text = ", ".join(
-        f"{use.left} of {use.limit.permits} calls left in {span(use.limit.seconds)}" for use in state.uses
+        f"{left} of {use.limit.permits} calls left in {span(use.limit.seconds)}"
+        for use, left in zip(state.uses, state.left, strict=True)
     )
     if state.closed_until is None and state.per_hour is None:
         return well(what, text)

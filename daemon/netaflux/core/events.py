@@ -129,6 +129,18 @@ class ErrorMet(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailuresCounted(Event):
+    """What was told to have failed still does; told once a day until it is over."""
+
+    name = "failures.counted"
+    level = "warning"
+    subject: str
+    """An account with the source of its modules, a module, or a destination."""
+    failures: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRepeated(Event):
     """A call to Netatmo failed in a way that passes; it is tried again after `pause` seconds."""
 

@@ -11,9 +11,11 @@ from netaflux.core.events import (
     DestinationRecovered,
     DestinationReplaced,
     ErrorMet,
+    FailuresCounted,
 )
 from netaflux.core.model import DestinationId, DestinationName
 from netaflux.core.ports import Clock, Destination, Observer
+from netaflux.core.reminder import Reminder
 
 ASK_AGAIN = 86400.0
 """Seconds after which a destination is asked again who it is: it may have been set up anew."""
@@ -46,6 +48,7 @@ class Door:
         """Why it failed last, while it does."""
         self.retry_at = 0.0
         """`Clock.monotonic` of the next try, while it fails."""
+        self._reminder = Reminder()
         self._refusing_rows = False
         """Whether it was rows that it did not take: then only rows can show that it works again."""
         self._asking = asyncio.Lock()
@@ -118,13 +121,21 @@ class Door:
             self._count(error)
 
     def _count(self, error: DestinationError) -> None:
-        if not self.failures:
+        now = self._clock.monotonic()
+        self.failures += 1
+        self.reason = error.message
+        self.retry_at = now + backed_off(self.failures)
+        if self.failures == 1:
+            self._reminder.told(now)
             self._observer.tell(
                 DestinationFailed(destination=self.name, reason=error.message, remedy=error.remedy)
             )
-        self.failures += 1
-        self.reason = error.message
-        self.retry_at = self._clock.monotonic() + backed_off(self.failures)
+        elif self._reminder.due(now):
+            self._observer.tell(
+                FailuresCounted(
+                    subject=f"destination {self.name}", failures=self.failures, reason=error.message
+                )
+            )
 
     def worked(self) -> None:
         """It took what it was given."""

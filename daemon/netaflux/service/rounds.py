@@ -11,7 +11,7 @@ ends a job: the bell for the next round is set whatever happens.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -19,8 +19,16 @@ import structlog
 from netaflux.app import App, Connected
 from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
 from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied
-from netaflux.core.events import AccountFailed, AccountRecovered, ErrorMet, PollFailed, PollRecovered
+from netaflux.core.events import (
+    AccountFailed,
+    AccountRecovered,
+    ErrorMet,
+    FailuresCounted,
+    PollFailed,
+    PollRecovered,
+)
 from netaflux.core.model import AccountName, ModuleId, SourceName
+from netaflux.core.reminder import Reminder
 from netaflux.flow.account import Account
 from netaflux.flow.cadence import Cadence, SteadyCadence
 from netaflux.service.bells import Hang, SchedulerBells
@@ -56,6 +64,7 @@ class Kind:
     denied: str = ""
     """Why only a person can let it be surveyed: a scope is missing."""
     surveyed: bool = False
+    reminder: Reminder = field(default_factory=Reminder)
 
     @property
     def key(self) -> str:
@@ -92,6 +101,7 @@ class Job:
     """When the round under way began, or the newest one, in monotonic time."""
     past_began: float = 0.0
     """The same of the work on the past."""
+    reminder: Reminder = field(default_factory=Reminder)
 
     def working_since(self) -> Iterator[float]:
         """When that which is under way began."""
@@ -253,6 +263,13 @@ class Rounds:
                 account=kind.account.name, source=source, reason=error.message, remedy=error.remedy
             )
             self._app.hub.tell(failed)
+            kind.reminder.told(self._clock.monotonic())
+        else:
+            self._remind(kind.reminder, f"account {kind.key}", kind.failing, error)
+
+    def _remind(self, reminder: Reminder, subject: str, failures: int, error: Exception) -> None:
+        if reminder.due(self._clock.monotonic()):
+            self._app.hub.tell(FailuresCounted(subject=subject, failures=failures, reason=str(error)))
 
     def _look_into_the_past(self, job: Job, module: ModuleId) -> None:
         if (job.past is None or job.past.done()) and self._clock.monotonic() >= job.past_at:
@@ -332,9 +349,13 @@ class Rounds:
         job.failures += 1
         # what concerns the whole account is told of the account
         whole = isinstance(error, NotAuthorized) or bool(job.kind.failing)
-        if job.failures == 1 and job.module is not None and not whole:
-            self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
         now = self._clock.monotonic()
+        if job.module is not None and not whole:
+            if job.failures == 1:
+                self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
+                job.reminder.told(now)
+            else:
+                self._remind(job.reminder, f"module {job.module}", job.failures, error)
         if isinstance(error, ScopeDenied):
             return now + LOOK_FOR_A_SCOPE
         when = now + min(self._interval, backed_off(job.failures))

@@ -429,9 +429,11 @@ async def test_a_probe_that_fails_fails_the_call_that_waits_and_nothing_else() -
     async with serving(handlers) as url, wired(url) as world:
         failures: list[NetafluxError] = []
         for _ in range(4):
+            await world.clock.sleep(world.gate.wait)  # a change does not wait by itself
             with pytest.raises(NetafluxError) as caught:
                 await world.client.call("setstate", {}, lane=Lane.LIVE, write=True)
             failures.append(caught.value)
+        await world.clock.sleep(world.gate.wait)
         await world.client.call("setstate", {}, lane=Lane.LIVE, write=True)
 
     assert [type(each) for each in failures] == [QuotaReached, QuotaReached, UpstreamFault, ScopeDenied]

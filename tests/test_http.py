@@ -9,7 +9,6 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from netaflux import http
 from netaflux.core.errors import Unreachable
 from netaflux.http import Http
 
@@ -57,16 +56,14 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
     assert (answer.status, asked) == (302, ["/"])
 
 
-async def test_an_answer_that_has_no_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "LARGEST_ANSWER", 1000)
-
+async def test_an_answer_that_has_no_end_is_given_up() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
             await response.write(b"x" * 500)
 
-    async with served(endless) as url, Http.open() as exchanges:
+    async with served(endless) as url, Http.open(largest=1000) as exchanges:
         with pytest.raises(Unreachable, match="more than 1000 bytes"):
             await exchanges.exchange("GET", url)
 

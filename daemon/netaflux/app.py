@@ -37,6 +37,7 @@ from netaflux.netatmo.oauth import TokenEndpoint
 from netaflux.netatmo.scope import World
 from netaflux.netatmo.settings import LimitsSettings
 from netaflux.netatmo.tokens import TokenKeeper
+from netaflux.notify.outlets import Outlets, open_outlets
 from netaflux.sources import Sources
 from netaflux.state.open import State, open_state
 from netaflux.status.record import Record
@@ -117,6 +118,8 @@ class App:
     doors: Mapping[DestinationName, Door]
     courier: Courier
     accounts: Mapping[AccountName, Connected]
+    outlets: Outlets
+    """The ways to a person."""
 
     def kinds(self) -> Iterator[tuple[Connected, Account]]:
         """What is polled: each account's modules, kind by kind."""
@@ -206,6 +209,7 @@ async def _connected(stack: AsyncExitStack, loaded: Loaded, ground: Ground) -> A
         doors=doors,
         courier=courier,
         accounts=accounts,
+        outlets=await stack.enter_async_context(open_outlets(settings.notify)),
     )
 
 

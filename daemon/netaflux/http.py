@@ -50,15 +50,21 @@ class Answer:
 class Http:
     """Exchanges with one family of hosts, over connections that are kept; cookies stay in this jar."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, largest: int = LARGEST_ANSWER) -> None:
         self._session = session
+        self._largest = largest
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, *, connections: int = 32, total: float = 60, cookies: bool = False
+        cls,
+        *,
+        connections: int = 32,
+        total: float = 60,
+        cookies: bool = False,
+        largest: int = LARGEST_ANSWER,
     ) -> AsyncIterator[Self]:
-        """Open a session; `total` bounds one exchange in real seconds."""
+        """Open a session; `total` bounds one exchange in real seconds, `largest` the bytes of its answer."""
         # unsafe: a home server is often addressed by its IP, whose cookies aiohttp would drop
         jar = aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar()
         connector = aiohttp.TCPConnector(limit=connections, limit_per_host=connections, ttl_dns_cache=300)
@@ -69,7 +75,7 @@ class Http:
             # aiohttp would send a GET once more by itself when a kept connection breaks: a call that no
             # permit was taken for; there is no public switch, aiohttp's own test client sets this, too
             session._retry_connection = False  # noqa: SLF001 - and tests/test_http.py notices when it is gone
-            yield cls(session)
+            yield cls(session, largest)
 
     async def exchange(
         self,
@@ -104,19 +110,19 @@ class Http:
                 headers=sent,
                 allow_redirects=False,
             ) as response:
-                body = await _whole(response)
+                body = await _whole(response, self._largest)
                 return Answer(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = f"{_place(url)} gives no answer: {_described(error)}"
             raise Unreachable(message, dropped=_is_dropped(error), sent=_may_have_arrived(error)) from error
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
+async def _whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) > LARGEST_ANSWER:
-            raise aiohttp.ClientPayloadError(f"more than {LARGEST_ANSWER} bytes")
+        if len(body) > largest:
+            raise aiohttp.ClientPayloadError(f"more than {largest} bytes")
     return bytes(body)
 
 

@@ -44,6 +44,7 @@ def further(number: int, kind: str, name: str, **shown: Number) -> Module:
         name=name,
         newest=1763719040 + number,
         dashboard={Measure(measure): value for measure, value in shown.items()},
+        battery=67,
     )
 
 
@@ -75,6 +76,11 @@ def one_station(**fields: object) -> dict[str, Any]:
 def test_every_kind_of_module_is_read(kind: str, expected: list[Module]) -> None:
     """The station is a module too, and comes first."""
     assert modules(kind) == (BASEMENT, *expected)
+
+
+def test_a_module_that_was_never_heard_of_has_no_empty_battery() -> None:
+    """Netatmo tells 0 percent of it, and a voltage that cannot be."""
+    assert [module.battery for module in modules("lost")] == [None, None, 67]
 
 
 def test_a_home_coach_is_a_station_of_its_own() -> None:
@@ -229,6 +235,8 @@ OWN = {
     "type": {"kind", "measures", "dashboard"},
     "module_name": {"name"},
     "reachable": {"reachable"},
+    "battery_percent": {"battery"},
+    "battery_vp": {"battery"},
     "dashboard_data": {"newest", "dashboard"},
 }
 """What is read of a field of a unit."""

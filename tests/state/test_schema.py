@@ -17,6 +17,7 @@ TABLES = {
     "destinations",
     "looks",
     "modules",
+    "notices",
     "probe",
     "rows_aside",
     "source_rows",

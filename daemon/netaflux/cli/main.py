@@ -65,6 +65,12 @@ FAMILIES: dict[str, tuple[str, dict[str, str]]] = {
             "verify": "Compare what the destinations hold with what Netatmo has, and repair it.",
         },
     ),
+    "Telling people": (
+        "notices",
+        {
+            "notify": "Show what a person is needed for; with --test, try to tell one.",
+        },
+    ),
     "Setting up": (
         "setup",
         {

@@ -41,6 +41,7 @@ COMMANDS: Final = (
     "log-level",
     "measure",
     "minmax",
+    "notify",
     "persons",
     "picture",
     "sync",

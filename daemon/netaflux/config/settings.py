@@ -22,6 +22,7 @@ from netaflux.core.settings import LABEL, NAME, LogForm, Part
 from netaflux.core.since import DAY, MINUTE, Setup, Since, read_since, span_seconds
 from netaflux.destinations import DestinationSettings
 from netaflux.netatmo.settings import DEFAULT_ACCOUNT, NetatmoSettings
+from netaflux.notify.settings import NotifySettings
 from netaflux.status.settings import AbsolutePath, StatusSettings
 
 
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     channels: dict[Annotated[ChannelName, NAME], ChannelSettings] = {}
     poll: PollSettings = PollSettings()
     status: StatusSettings = StatusSettings()
+    notify: NotifySettings = NotifySettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -14,6 +14,7 @@ NetafluxError
 ├── Overtaken               a command was under way when a new configuration took over
 ├── CallsUsedUp             a change would have to wait for Netatmo's limits
 ├── NotAuthorized           Netatmo wants the person to authorize again
+├── NotTold                 a notice for a person was not taken
 ├── OutcomeUnknown          whether what was to be changed is changed cannot be told
 ├── Unreachable             no whole HTTP answer came: DNS, connection, time-out, size
 ├── NetatmoError            Netatmo answered, and said no
@@ -143,6 +144,12 @@ class NotAuthorized(NetafluxError):
 
     advice = "Run `netaflux authorize`."
     exit_code = 77
+
+
+class NotTold(NetafluxError):
+    """A notice for a person was not taken; it is tried again."""
+
+    advice = "Correct [notify] in the configuration, or see to whom it names."
 
 
 class OutcomeUnknown(NetafluxError):

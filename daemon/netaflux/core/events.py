@@ -398,3 +398,55 @@ class PollFailed(Event):
     level = "warning"
     module: ModuleId
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeOpened(Event):
+    """A person is needed; whoever is to be told is told."""
+
+    name = "notice.opened"
+    level = "warning"
+    kind: str
+    subject: str
+    text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeEnded(Event):
+    """What a person was needed for is over."""
+
+    name = "notice.ended"
+    kind: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeTold(Event):
+    """A channel has taken a notice, or its end."""
+
+    name = "notice.told"
+    channel: str
+    kind: str
+    subject: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellingFailed(Event):
+    """A channel, or the heartbeat, takes nothing just now; it is tried again."""
+
+    name = "telling.failed"
+    level = "warning"
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellingRecovered(Event):
+    """A channel, or the heartbeat, that failed works again."""
+
+    name = "telling.recovered"
+    channel: str
+    failures: int

@@ -178,6 +178,8 @@ class Module:
     stored: int | None = None
     """When the station last uploaded (`last_status_store`)."""
     reachable: bool | None = None
+    battery: Number | None = None
+    """How full its battery is, in percent, as Netatmo tells it."""
 
     @property
     def titles(self) -> tuple[str, ...]:

@@ -205,6 +205,19 @@ class ReadBack(Protocol):
         ...
 
 
+class NoticeChannel(Protocol):
+    """A way to tell a person."""
+
+    @property
+    def name(self) -> str:
+        """Its setting in the configuration."""
+        ...
+
+    async def tell(self, facts: Mapping[str, object]) -> str:
+        """Return only when they are handed over, with what came back, in words. Raises NotTold."""
+        ...
+
+
 class Observer(Protocol):
     """Is told what happens: log, status, progress."""
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Protocol
 
 from netaflux.core.cadence import backed_off
-from netaflux.core.errors import DestinationError
+from netaflux.core.errors import CredentialsRefused, DestinationError
 from netaflux.core.events import (
     DestinationFailed,
     DestinationIdentified,
@@ -46,6 +46,8 @@ class Door:
         self.failures = 0
         self.reason: str | None = None
         """Why it failed last, while it does."""
+        self.denied = False
+        """Whether it is user name and password that it does not take, while it fails."""
         self.retry_at = 0.0
         """`Clock.monotonic` of the next try, while it fails."""
         self._reminder = Reminder()
@@ -124,6 +126,7 @@ class Door:
         now = self._clock.monotonic()
         self.failures += 1
         self.reason = error.message
+        self.denied = isinstance(error, CredentialsRefused)
         self.retry_at = now + backed_off(self.failures)
         if self.failures == 1:
             self._reminder.told(now)
@@ -143,4 +146,5 @@ class Door:
             self._observer.tell(DestinationRecovered(destination=self.name, failures=self.failures))
         self.failures = 0
         self.reason = None
+        self.denied = False
         self._refusing_rows = False

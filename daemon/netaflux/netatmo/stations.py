@@ -6,6 +6,7 @@ from netaflux.core.errors import UpstreamFault
 from netaflux.core.measures import measures_of
 from netaflux.core.model import AccountName, Measure, Module, ModuleId, Number, Survey
 from netaflux.netatmo.errors import Envelope
+from netaflux.netatmo.levels import battery_of
 from netaflux.netatmo.wire import (
     faults,
     module_id,
@@ -21,6 +22,8 @@ from netaflux.netatmo.wire import (
 
 NAMELESS_KIND = "unknown"
 
+FULL = 100
+"""Percent that a battery holds at most."""
 AHEAD = 600
 """Seconds that a device's clock may be ahead of Netatmo's; a time beyond that cannot be."""
 
@@ -76,7 +79,15 @@ def _modules(
             dashboard=_dashboard(unit, measures),
             stored=moment(station.get("last_status_store")),
             reachable=False if unit_id in unreachable else truth(unit.get("reachable")),
+            battery=_battery(unit),
         )
+
+
+def _battery(unit: Mapping[str, object]) -> Number | None:
+    """Its percentage, where the module was ever heard of."""
+    told = battery_of("", unit.get("battery_vp"), unit.get("battery_percent"))
+    percent = None if told is None else told.percent
+    return percent if percent is not None and 0 <= percent <= FULL else None
 
 
 def places_of(station: Mapping[str, object]) -> tuple[str, ...]:

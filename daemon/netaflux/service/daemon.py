@@ -1,7 +1,7 @@
 """`netaflux run`: until a signal, through as many configurations as it is told to read.
 
     Daemon     what stays: the state, the socket, the counters, the herald
-      Life     what each configuration has of its own: app, rounds, health
+      Life     what each configuration has of its own: app, rounds, health, teller
 
 A new configuration is read and checked while the old one goes on, so a mistake in it changes nothing. One
 that holds ends the old life, whose polls come to their end before.
@@ -31,6 +31,7 @@ from netaflux.service.reception import Reception
 from netaflux.service.rounds import Rounds
 from netaflux.service.signals import reload_on_hangup, stop_on_signals, told_by_signal
 from netaflux.service.systemd import ServiceManager
+from netaflux.service.teller import Teller
 from netaflux.state.lock import name_of
 from netaflux.status.metrics import Metrics
 from netaflux.status.server import Answers
@@ -62,6 +63,7 @@ class Life:
     app: App
     rounds: Rounds
     health: Health
+    teller: Teller
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when commands under way have to end."""
     guests: int = 0
@@ -73,7 +75,8 @@ class Life:
     def of(cls, app: App, speed: float) -> "Life":
         """A life that is still to begin."""
         rounds = Rounds(app, interval=app.settings.poll.interval, speed=speed)
-        return cls(app, rounds, Health(app, rounds))
+        health = Health(app, rounds)
+        return cls(app, rounds, health, Teller(app, rounds, health))
 
     @contextmanager
     def visited(self) -> "Iterator[Life]":
@@ -171,13 +174,14 @@ class Daemon:
             with life.health.watching():
                 ending = asyncio.Event()
                 work = asyncio.create_task(life.rounds.run(ending), name="rounds")
+                telling = asyncio.create_task(life.teller.run(ending), name="teller")
                 try:
                     following = await self._wished(work, ground, reception)
                     if following is not None and not await self._finished(life):
                         following = None
                 finally:
                     ending.set()
-                    await work
+                    await asyncio.gather(work, telling)
                     if self.stop.is_set():
                         self._manager.stopping()
                         await reception.close()

@@ -102,7 +102,7 @@ def _module(house: House, station: Station, module: Module, at: float, showing: 
         "type": module.kind,
         "last_setup": module.set_up,
         "data_type": DATA_TYPES.get(module.kind, list(module.measures)),
-        "battery_percent": 40 + module.seed % 60,
+        "battery_percent": 40 + module.seed % 60 if module.battery is None else module.battery,
         "battery_vp": 4500 + module.seed % 1400,
         "reachable": module.reachable,
         "firmware": 53,

@@ -90,6 +90,8 @@ class Module:
     """Its first row is of this moment or a minute later."""
     name: str | None = None
     reachable: bool = True
+    battery: int | None = None
+    """How full its battery is, in percent; by default every module has a level of its own."""
     dashboard: bool | None = None
     """Whether getstationsdata shows its values; by default only while it is reachable."""
     measures: tuple[str, ...] = ()

@@ -27,6 +27,10 @@ class RowsAside:
         """How many there are of each device at each destination. Raises StateError."""
         return await self._database.run(_counts)
 
+    async def refused_since(self, moment: float) -> dict[Place, int]:
+        """How many of each were refused after a moment of our clock. Raises StateError."""
+        return await self._database.run(partial(_refused_since, moment=moment))
+
 
 def put_aside(connection: sqlite3.Connection, rows: Sequence[SetAside], now: float) -> None:
     """Note refused rows; one that was refused before gets its newest reason."""
@@ -84,5 +88,14 @@ def _row(row: tuple[str, str, str, int, str, str]) -> SetAside:
 def _counts(connection: sqlite3.Connection) -> dict[Place, int]:
     rows = connection.execute(
         "SELECT destination, device, count(*) FROM rows_aside GROUP BY destination, device"
+    )
+    return {(DestinationId(destination), DeviceName(device)): number for destination, device, number in rows}
+
+
+def _refused_since(connection: sqlite3.Connection, moment: float) -> dict[Place, int]:
+    rows = connection.execute(
+        "SELECT destination, device, count(*) FROM rows_aside"
+        " WHERE refused_at > ? GROUP BY destination, device",
+        (moment,),
     )
     return {(DestinationId(destination), DeviceName(device)): number for destination, device, number in rows}

@@ -13,6 +13,7 @@ from netaflux.state.coverage import StoredCoverage
 from netaflux.state.database import Database
 from netaflux.state.destinations import KnownDestinations
 from netaflux.state.lock import hold
+from netaflux.state.notices import StoredNotices
 from netaflux.state.tokens import StoredTokens
 
 DATABASE = "netaflux.db"
@@ -29,6 +30,7 @@ class State:
     bindings: StoredBindings
     destinations: KnownDestinations
     rows_aside: RowsAside
+    notices: StoredNotices
     database: Database
 
 
@@ -52,5 +54,6 @@ async def _opened(database: Database, directory: Path, clock: Clock) -> State:
         bindings=await StoredBindings.open(database, clock, coverage),
         destinations=await KnownDestinations.open(database, clock),
         rows_aside=RowsAside(database),
+        notices=StoredNotices(database),
         database=database,
     )

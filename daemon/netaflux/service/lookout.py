@@ -95,7 +95,7 @@ class Lookout:
 
     def _station(self, account: Account, station: ModuleId, some: Sequence[tuple[Target, ...]]) -> Sight:
         module = some[0][0].module
-        title = printable(module.places[0]) if module.places else _name(some[0])
+        title = printable(module.places[-1]) if module.places else _name(some[0])
         age = _surveyed(account, self._app) - module.stored if module.stored is not None else None
         return Sight(
             matter=Matter(Kind.STATION_SILENT, station),

@@ -1,0 +1,321 @@
+"""Days in which a person is needed: each time told once, and once that it is over, over restarts too."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netaflux.app import App
+from netaflux.core.model import ModuleId
+from netaflux.simulator import Span
+from tests.e2e.household import performed
+from tests.e2e.telling import DAY, HOUR, Telling, telling
+from tests.notify.receiver import SECRET
+from tests.virtual import VirtualClock, run_virtually
+
+STATION, ROOM = "House 1", "House 1/Room 2"
+INDOOR, ROOM_DEVICE = "Netatmo_0", "Netatmo_1"
+
+
+def lived(folder: Path, days: Callable[[Telling], Coroutine[Any, Any, None]]) -> None:
+    """Live through these days, from a quiet hour on."""
+
+    async def main(clock: VirtualClock) -> None:
+        async with telling(clock, folder) as all_of_it:
+            await all_of_it.lives(HOUR)
+            assert all_of_it.news() == []
+            await days(all_of_it)
+
+    run_virtually(main)
+
+
+def test_on_quiet_days_nobody_is_told_anything_and_the_heart_beats(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        before = told.person.beats
+        await told.lives(5 * HOUR)
+        await told.lives(HOUR)
+
+        assert told.news() == []
+        # every five minutes, but for the moments until the first poll of a new start
+        assert 70 <= told.person.beats - before <= 74
+
+    lived(tmp_path, days)
+
+
+def test_a_battery_that_falls_and_a_module_that_dies(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        room = told.house.modules[1].id
+        told.house.change(room, battery=9)
+        await told.lives(2 * HOUR)
+        await told.lives(2 * HOUR)
+        beats = told.person.beats
+        assert told.news() == [("opened", "battery_low", ROOM)]
+
+        told.house.change(room, gaps=(Span(told.clock.now()),))
+        await told.lives(HOUR)
+        told.house.change(room, reachable=False)
+        await told.lives(HOUR)
+        assert told.news() == []
+
+        await told.lives(2 * HOUR)
+        await told.lives(6 * HOUR)
+        assert told.news() == [("opened", "module_silent", ROOM)]
+        assert told.person.beats == beats
+
+        told.house.change(room, battery=100, reachable=True, gaps=())
+        await told.lives(2 * HOUR)
+        assert told.news() == [("over", "battery_low", ROOM), ("over", "module_silent", ROOM)]
+        assert told.person.beats > beats
+
+    lived(tmp_path, days)
+
+
+def test_a_station_without_power_speaks_for_its_modules(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        gap = (Span(told.clock.now(), told.clock.now() + DAY),)
+        for module in told.house.modules:
+            told.house.change(module.id, gaps=gap)
+        (station,) = told.house.stations
+        told.house.change_station(station.base.id, uploads=None)
+        await told.lives(HOUR)
+        await told.lives(DAY - 2 * HOUR)
+        assert told.news() == [("opened", "station_silent", STATION)]
+
+        await told.lives(4 * HOUR)
+        assert told.news() == [("over", "station_silent", STATION)]
+
+    lived(tmp_path, days)
+
+
+def test_a_token_that_is_revoked(tmp_path: Path) -> None:
+    """For a day it may be an outage of Netatmo's; meanwhile nothing arrives, which is told, too."""
+
+    async def days(told: Telling) -> None:
+        told.home.served.netatmo.logins.revoke("default")
+        for _ in range(3):
+            await told.lives(12 * HOUR)
+        news = told.news()
+        assert Counter(news) == {
+            ("opened", "lag", INDOOR): 1,
+            ("opened", "lag", ROOM_DEVICE): 1,
+            ("opened", "authorization", "default"): 1,
+        }
+        assert news[-1] == ("opened", "authorization", "default")
+
+        fresh = told.home.served.netatmo.logins.issue("default").refresh
+        async with told.running() as app:
+            await performed(app, "authorize", account="default", refresh_token=fresh)
+            await told.clock.sleep(2 * HOUR)
+        assert Counter(told.news()) == {
+            ("over", "lag", INDOOR): 1,
+            ("over", "lag", ROOM_DEVICE): 1,
+            ("over", "authorization", "default"): 1,
+        }
+
+    lived(tmp_path, days)
+
+
+def test_a_destination_that_does_not_know_the_password_any_more(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        told.home.served.fluxtream.faults.add("401")
+        await told.lives(12 * HOUR)
+        await told.lives(12 * HOUR)
+        assert told.news() == [("opened", "credentials_refused", "fluxtream")]
+
+        told.home.served.fluxtream.faults.clear()
+        await told.lives(HOUR)
+        assert told.news() == [("over", "credentials_refused", "fluxtream")]
+        assert told.home.differences() == []
+
+    lived(tmp_path, days)
+
+
+def test_a_destination_that_refuses_rows(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        room = told.house.modules[1].id
+        now = told.clock.now()
+        told.home.served.fluxtream.refused_times = {
+            told.house.rows(room, now, now + HOUR, now + HOUR)[3].time
+        }
+        await told.lives(2 * HOUR)
+        await told.lives(2 * HOUR)
+        assert told.news() == [("opened", "rows_refused", ROOM_DEVICE)]
+
+        await told.lives(DAY)
+        assert told.news() == [("over", "rows_refused", ROOM_DEVICE)]
+
+    lived(tmp_path, days)
+
+
+def test_a_destination_that_is_away_for_longer_than_the_limit(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        told.home.sections["notify"]["max_lag"] = "4h"
+        told.home.served.fluxtream.faults.add("503")
+        await told.lives(3.5 * HOUR)
+        beats = told.person.beats
+        assert told.news() == []
+
+        await told.lives(8 * HOUR)
+        assert told.news() == [("opened", "lag", INDOOR), ("opened", "lag", ROOM_DEVICE)]
+        assert told.person.beats - beats < 15
+
+        told.home.served.fluxtream.faults.clear()
+        await told.lives(HOUR)
+        assert told.news() == [("over", "lag", INDOOR), ("over", "lag", ROOM_DEVICE)]
+
+    lived(tmp_path, days)
+
+
+@pytest.mark.parametrize("fault", ["500", "html 200"])
+def test_a_netatmo_that_is_away_for_longer_than_the_limit(tmp_path: Path, fault: str) -> None:
+    async def days(told: Telling) -> None:
+        told.home.served.netatmo.faults.add("200 html" if fault == "html 200" else fault)
+        await told.lives(5 * HOUR)
+        assert told.news() == []
+
+        # a new start has nothing but what is on disk, and what it waits for itself
+        await told.lives(8 * HOUR)
+        assert told.news() == [("opened", "lag", INDOOR), ("opened", "lag", ROOM_DEVICE)]
+
+        told.home.served.netatmo.faults.clear()
+        await told.lives(2 * HOUR)
+        assert told.news() == [("over", "lag", INDOOR), ("over", "lag", ROOM_DEVICE)]
+
+    lived(tmp_path, days)
+
+
+def test_a_module_that_the_account_has_no_more(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        told.home.devices.append({"name": "Attic", "module": "House 1/Attic"})
+        await told.lives(3 * HOUR)
+        assert told.news() == [("opened", "module_missing", "Attic")]
+
+        told.home.devices.pop()
+        await told.lives(3 * HOUR)
+        assert told.news() == [("over", "module_missing", "Attic")]
+
+    lived(tmp_path, days)
+
+
+def test_a_state_that_cannot_be_written_is_told_all_the_same(tmp_path: Path) -> None:
+    """What was told cannot be noted then; it is as soon as it can."""
+
+    async def days(told: Telling) -> None:
+        async with told.running() as app:
+            await told.clock.sleep(HOUR)
+            await refusing(app, lambda: full)
+            full = True
+            await told.clock.sleep(HOUR)
+            assert told.news() == [("opened", "state", "state")]
+
+            full = False
+            await told.clock.sleep(600)
+        await told.lives(HOUR)
+        assert told.news() == [("over", "state", "state")]
+
+    lived(tmp_path, days)
+
+
+REFUSING = """
+CREATE TEMP TRIGGER no_{verb}_{table} BEFORE {verb} ON {table} WHEN disk_is_full()
+BEGIN SELECT RAISE(ABORT, 'the disk is full'); END
+"""
+
+
+async def refusing(app: App, full: Callable[[], bool]) -> None:
+    """Let SQLite itself refuse what is written while the disk is full."""
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        connection.create_function("disk_is_full", 0, full)
+        for verb, table in (("UPDATE", "probe"), ("INSERT", "notices"), ("DELETE", "notices")):
+            connection.execute(REFUSING.format(verb=verb, table=table))
+
+    await app.state.database.run(prepare)
+
+
+def test_a_person_who_cannot_be_reached_is_told_later_in_order_and_once(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        room = told.house.modules[1].id
+        told.person.status = 503
+        told.house.change(room, battery=9)
+        await told.lives(2 * HOUR)
+        told.home.served.fluxtream.faults.add("401")
+        await told.lives(DAY)
+        tried = told.person.refused
+        # some of it is over before anybody was told
+        told.house.change(room, battery=100)
+        await told.lives(2 * HOUR)
+        told.house.change(room, battery=9)
+        await told.lives(2 * HOUR)
+        told.person.status = 200
+        await told.lives(HOUR)
+
+        assert told.news() == [
+            ("opened", "credentials_refused", "fluxtream"),
+            ("opened", "battery_low", ROOM),
+        ]
+        # never more often than every ten minutes, after the first few
+        assert 100 < tried < 170
+
+    lived(tmp_path, days)
+
+
+def test_what_comes_and_goes_is_not_told(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        room = told.house.modules[1].id
+        async with told.running():
+            for _ in range(8):
+                told.house.change(room, battery=9)
+                await told.clock.sleep(1800)
+                told.house.change(room, battery=100)
+                await told.clock.sleep(1800)
+        assert told.news() == []
+
+    lived(tmp_path, days)
+
+
+def test_no_notice_holds_a_secret(tmp_path: Path) -> None:
+    """Everything goes wrong that can; tokens, passwords, URLs, the mail address, the place are nobody's."""
+
+    async def days(told: Telling) -> None:
+        netatmo, fluxtream = told.home.served.netatmo, told.home.served.fluxtream
+        password = told.home.sections["destinations.fluxtream"]["password"]
+        told.home.sections["destinations.second"] = {
+            **told.home.sections["destinations.fluxtream"],
+            "type": "fluxtream",
+            "password": f"not-{password}",
+        }
+        now = told.clock.now()
+        room = ModuleId(told.house.modules[1].id)
+        fluxtream.refused_times = {told.house.rows(room, now, now + HOUR, now + HOUR)[3].time}
+        told.house.change(room, battery=1)
+        await told.lives(2 * HOUR)
+        netatmo.logins.revoke("default")
+        async with told.running() as app:
+            await told.clock.sleep(2 * DAY)
+            await refusing(app, lambda: True)
+            await told.clock.sleep(HOUR)
+
+        text = json.dumps(told.person.notices)
+        kinds = {each["kind"] for each in told.person.notices}
+        assert kinds >= {
+            "authorization",
+            "battery_low",
+            "credentials_refused",
+            "lag",
+            "rows_refused",
+            "state",
+        }
+        pairs = [pair for some in netatmo.logins.issued.values() for pair in some]
+        app_secret = netatmo.settings.app.client_secret
+        mail = netatmo.logins.accounts["default"].mail
+        secrets = [*(pair.access for pair in pairs), *(pair.refresh for pair in pairs), app_secret, password]
+        for secret in (*secrets, SECRET, "4c1d7e", "://", "@", mail, "40.44", "79.95", str(tmp_path)):
+            assert secret not in text
+        assert len(pairs) > 1
+
+    lived(tmp_path, days)

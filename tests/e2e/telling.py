@@ -16,7 +16,7 @@ from tests.notify.receiver import Receiver, receiving
 from tests.virtual import VirtualClock, daemon
 
 HOUR, DAY = 3600, 86_400
-LOOK_EVERY = 300.0
+LOOK_EVERY = 600.0
 """Seconds between looks: each costs a commit, and days are long."""
 
 
@@ -63,5 +63,5 @@ async def telling(clock: VirtualClock, folder: Path, *, modules: int = 2) -> Asy
     world = World.of(uploading(modules, days=0.1), netatmo=roomy())
     async with household(world, folder, clock=clock) as home, receiving() as person:
         home.mirror_all()
-        home.sections["notify"] = {"url": person.hook, "heartbeat_url": person.ping}
+        home.sections["notify"] = {"url": person.hook, "heartbeat_url": person.ping, "heartbeat_every": "10m"}
         yield Telling(home, clock, person)

@@ -41,6 +41,7 @@ OFFENCES = [
     ("state.b", "netaflux.status"),
     ("destinations.a", "netaflux.sources"),
     ("flow.a", "netaflux.state"),
+    ("notify.a", "netaflux.status"),
     # out of the pure core
     ("core.b", "socket"),
     ("core.c", "time"),

@@ -87,6 +87,8 @@ def test_what_the_example_comments_out_is_the_default(tmp_path: Path) -> None:
     assert shown.netatmo.model_copy(update={"refresh_token": None, "accounts": {}}) == bare.netatmo
     assert shown.destinations == bare.destinations
     assert (shown.poll, shown.log, shown.status.mode) == (bare.poll, bare.log, bare.status.mode)
+    nobody = {"url": None, "command": None, "heartbeat_url": None}
+    assert shown.notify.model_copy(update=nobody) == bare.notify
     device = shown.devices[0]
     assert (device.since.text, device.account) == ("setup", "default")
 

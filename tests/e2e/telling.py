@@ -58,9 +58,9 @@ class Telling:
 
 
 @asynccontextmanager
-async def telling(clock: VirtualClock, folder: Path, *, modules: int = 2) -> AsyncIterator[Telling]:
+async def telling(clock: VirtualClock, folder: Path, *, world: World | None = None) -> AsyncIterator[Telling]:
     """Two modules that upload every ten minutes, and a server that takes notices and signs of life."""
-    world = World.of(uploading(modules, days=0.1), netatmo=roomy())
+    world = world or World.of(uploading(2, days=0.1), netatmo=roomy())
     async with household(world, folder, clock=clock) as home, receiving() as person:
         home.mirror_all()
         home.sections["notify"] = {"url": person.hook, "heartbeat_url": person.ping, "heartbeat_every": "10m"}

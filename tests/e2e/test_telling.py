@@ -4,20 +4,27 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from netaflux.app import App
+from netaflux.core import events
 from netaflux.core.model import ModuleId
+from netaflux.core.notices import Sight
+from netaflux.service.lookout import Lookout
 from netaflux.simulator import Span
-from tests.e2e.household import performed
+from tests.e2e.household import NOW, performed
+from tests.e2e.lived_in import BOILER, CAMERA, COACH, ROOM, lived_in
 from tests.e2e.telling import DAY, HOUR, Telling, telling
 from tests.notify.receiver import SECRET
 from tests.virtual import VirtualClock, run_virtually
 
-STATION, ROOM = "House 1", "House 1/Room 2"
+STATION, MODULE = "House 1", "House 1/Room 2"
 INDOOR, ROOM_DEVICE = "Netatmo_0", "Netatmo_1"
 
 
@@ -53,7 +60,7 @@ def test_a_battery_that_falls_and_a_module_that_dies(tmp_path: Path) -> None:
         await told.lives(2 * HOUR)
         await told.lives(2 * HOUR)
         beats = told.person.beats
-        assert told.news() == [("opened", "battery_low", ROOM)]
+        assert told.news() == [("opened", "battery_low", MODULE)]
 
         told.house.change(room, gaps=(Span(told.clock.now()),))
         await told.lives(HOUR)
@@ -63,12 +70,12 @@ def test_a_battery_that_falls_and_a_module_that_dies(tmp_path: Path) -> None:
 
         await told.lives(2 * HOUR)
         await told.lives(6 * HOUR)
-        assert told.news() == [("opened", "module_silent", ROOM)]
+        assert told.news() == [("opened", "module_silent", MODULE)]
         assert told.person.beats == beats
 
         told.house.change(room, battery=100, reachable=True, gaps=())
         await told.lives(2 * HOUR)
-        assert told.news() == [("over", "battery_low", ROOM), ("over", "module_silent", ROOM)]
+        assert told.news() == [("over", "battery_low", MODULE), ("over", "module_silent", MODULE)]
         assert told.person.beats > beats
 
     lived(tmp_path, days)
@@ -256,10 +263,13 @@ def test_a_person_who_cannot_be_reached_is_told_later_in_order_and_once(tmp_path
 
         assert told.news() == [
             ("opened", "credentials_refused", "fluxtream"),
-            ("opened", "battery_low", ROOM),
+            ("opened", "battery_low", MODULE),
         ]
-        # never more often than every ten minutes, after the first few
+        # never more often than every ten minutes, after the first few; logged once in each of four processes
         assert 100 < tried < 170
+        failed = [each for each in told.home.told(events.TellingFailed) if each.channel == "url"]
+        assert len(failed) == 4
+        assert told.home.told(events.TellingRecovered) == []
 
     lived(tmp_path, days)
 
@@ -319,3 +329,98 @@ def test_no_notice_holds_a_secret(tmp_path: Path) -> None:
         assert len(pairs) > 1
 
     lived(tmp_path, days)
+
+
+def test_a_module_that_was_never_heard_of(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        module = replace(
+            told.house.modules[1], id="02:00:00:00:00:99", name="Attic", gaps=(Span(-inf),), reachable=False
+        )
+        (station,) = told.house.stations
+        told.house.put(replace(station, modules=(*station.modules, module)))
+        told.home.devices.append({"name": "Attic", "module": module.id})
+        await told.lives(HOUR)
+        await told.lives(HOUR)
+        assert told.news() == [("opened", "module_silent", "House 1/Attic")]
+
+        told.house.change(module.id, gaps=(), reachable=True)
+        await told.lives(HOUR)
+        assert told.news() == [("over", "module_silent", "House 1/Attic")]
+
+    lived(tmp_path, days)
+
+
+def test_a_device_of_which_nothing_ever_arrived_lags_from_its_first_day_on(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        async with telling(clock, tmp_path) as told:
+            told.home.served.fluxtream.faults.add("503")
+            await told.lives(6 * HOUR)
+            assert told.news() == []
+
+            await told.lives(7 * HOUR)
+            assert told.news() == [("opened", "lag", INDOOR), ("opened", "lag", ROOM_DEVICE)]
+
+    run_virtually(main)
+
+
+def test_heating_and_cameras_are_told_of_where_a_scope_is_missing_and_where_they_lag(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> None:
+        scopes = ("read_station", "read_homecoach", "read_thermostat")
+        async with telling(clock, tmp_path, world=lived_in(scopes=scopes)) as told:
+            told.home.devices = [ROOM, BOILER, CAMERA, COACH]
+            (coach,) = told.house.modules
+            told.house.change(coach.id, gaps=())
+            await told.lives(12 * HOUR)
+            assert told.news() == [("opened", "scope", "default")]
+
+            told.home.served.netatmo.faults.add("500", "/api/getroommeasure")
+            async with told.running() as app:
+                await told.clock.sleep(9 * HOUR)
+                assert told.news() == [("opened", "lag", "Living")]
+
+                told.home.served.netatmo.faults.clear()
+                fresh = told.home.served.netatmo.logins.issue("default", (*scopes, "read_camera")).refresh
+                await performed(app, "authorize", account="default", refresh_token=fresh)
+                await told.clock.sleep(2 * HOUR)
+            assert sorted(told.news()) == [("over", "lag", "Living"), ("over", "scope", "default")]
+
+    run_virtually(main, now=NOW)
+
+
+def test_a_channel_that_fails_is_logged_once_and_once_that_it_works_again(tmp_path: Path) -> None:
+    async def days(told: Telling) -> None:
+        told.person.status = 500
+        async with told.running():
+            await told.clock.sleep(6 * HOUR)
+            told.person.status = 200
+            await told.clock.sleep(HOUR)
+
+        (failed,), (recovered,) = (
+            told.home.told(kind) for kind in (events.TellingFailed, events.TellingRecovered)
+        )
+        assert (failed.channel, recovered.channel) == ("heartbeat", "heartbeat")
+        assert recovered.failures > 20
+
+    lived(tmp_path, days)
+
+
+def test_a_look_that_crashes_is_not_the_last_and_no_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def days(told: Telling) -> None:
+        told.house.change(told.house.modules[1].id, battery=9)
+        beats = told.person.beats
+        with monkeypatch.context() as broken, capture_logs() as logged:
+            broken.setattr(Lookout, "look", crash)
+            await told.lives(3 * HOUR)
+        assert (told.news(), told.person.beats) == ([], beats)
+        assert {each["event"] for each in logged if each["log_level"] == "error"} == {"telling.crashed"}
+
+        await told.lives(3 * HOUR)
+        assert told.news() == [("opened", "battery_low", MODULE)]
+
+    lived(tmp_path, days)
+
+
+async def crash(_: object) -> list[Sight]:
+    raise ZeroDivisionError

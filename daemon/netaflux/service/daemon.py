@@ -181,7 +181,8 @@ class Daemon:
                         following = None
                 finally:
                     ending.set()
-                    await asyncio.gather(work, telling)
+                    await asyncio.gather(work, telling, return_exceptions=True)
+                    work.result()
                     if self.stop.is_set():
                         self._manager.stopping()
                         await reception.close()

@@ -6,7 +6,6 @@ is unknown: it neither begins nor ends.
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from math import inf
 from typing import Final
 
 from netaflux.app import App, Connected
@@ -21,6 +20,7 @@ from netaflux.service.health import DATABASE_ANSWERS
 from netaflux.service.rounds import Rounds
 
 DAY: Final = 24 * HOUR
+LONGEST_NAME: Final = 100
 RHYTHM: Final = 605.0
 """Seconds by which a module's newest row may be older than its station's upload."""
 BY_STATION: Final = (SourceName.STATIONS, SourceName.COACHES)
@@ -34,7 +34,9 @@ class Lookout:
         self._app = app
         self._rounds = rounds
         self._limits = app.settings.notify
-        self._began = app.clock.now()
+        # what is asked for rarely lags by that already
+        self._max_lag = self._limits.max_lag + app.settings.poll.interval
+        self._began = app.clock.monotonic()
 
     @property
     def complete(self) -> bool:
@@ -64,10 +66,11 @@ class Lookout:
     def _scopes(self) -> Iterator[Sight]:
         for kind in self._rounds.kinds:
             name, source = kind.account.name, kind.account.source_name.value
-            known = Look.WELL if kind.surveyed and not kind.failing else Look.UNKNOWN
+            failing = any(job.failures for job in self._rounds.jobs if job.kind is kind)
+            known = Look.WELL if kind.surveyed and not failing else Look.UNKNOWN
             yield Sight(
                 matter=Matter(Kind.SCOPE, f"{name}/{source}"),
-                look=Look.HOLDS if kind.denied else known,
+                look=Look.HOLDS if self._denied(kind.account) else known,
                 name=name,
                 text=f"Account {name} was authorized without its {source}; they are not recorded.",
                 remedy=f"Run `netaflux authorize --account {name}` with its scope: see `netaflux check`.",
@@ -77,25 +80,22 @@ class Lookout:
     # modules
 
     def _stations(self, account: Account) -> Iterator[Sight]:
-        roster = account.roster
-        if roster is None:
+        """Stations and their modules; of what is no station's nothing tells when there should be news."""
+        if account.roster is None or account.source_name not in BY_STATION:
             return
         stations: dict[ModuleId, list[tuple[Target, ...]]] = {}
-        for targets in roster.targets.values():
+        for targets in account.roster.targets.values():
             stations.setdefault(targets[0].module.station, []).append(targets)
         for station, some in stations.items():
-            silent = Look.UNKNOWN
-            if account.source_name in BY_STATION:
-                sight = self._station(account, station, some)
-                silent = sight.look
-                yield sight
+            sight = self._station(account, station, some)
+            yield sight
             for targets in some:
-                yield self._module(account, targets, silent)
+                yield self._module(account, targets, sight.look)
                 yield self._battery(targets)
 
     def _station(self, account: Account, station: ModuleId, some: Sequence[tuple[Target, ...]]) -> Sight:
         module = some[0][0].module
-        title = printable(module.places[-1]) if module.places else _name(some[0])
+        title = _short(module.places[-1]) if module.places else _name(some[0])
         age = _surveyed(account, self._app) - module.stored if module.stored is not None else None
         return Sight(
             matter=Matter(Kind.STATION_SILENT, station),
@@ -109,7 +109,7 @@ class Lookout:
     def _module(self, account: Account, targets: Sequence[Target], station: Look) -> Sight:
         module, title = targets[0].module, _name(targets)
         age = self._age(account, module)
-        look = self._silence(account, module, age)
+        look = self._silence(module, age)
         return Sight(
             matter=Matter(Kind.MODULE_SILENT, module.id),
             # a silent station speaks for its modules
@@ -121,16 +121,13 @@ class Lookout:
             over=f"The module {title} sends again.",
         )
 
-    def _silence(self, account: Account, module: Module, age: float | None) -> Look:
-        if account.source_name in BY_STATION and age is not None:
+    def _silence(self, module: Module, age: float | None) -> Look:
+        if age is not None:
             return beyond(age, self._limits.silent_after + RHYTHM)
-        known = Look.UNKNOWN if account.source_name in BY_STATION else Look.WELL
-        return Look.HOLDS if module.reachable is False else known
+        return Look.HOLDS if module.reachable is False else Look.UNKNOWN
 
     def _age(self, account: Account, module: Module) -> float | None:
-        """Seconds between its newest row and the survey; None where nothing tells them."""
-        if account.source_name not in BY_STATION:
-            return None
+        """Seconds between its newest row and the survey; None where there never was one."""
         newest = _latest(module.newest, self._app.state.coverage.newest(module.id))
         return None if newest is None else _surveyed(account, self._app) - newest
 
@@ -169,7 +166,7 @@ class Lookout:
         self, connected: Connected, account: Account, device: DeviceName, target: Target | None
     ) -> Sight:
         behind = self._behind(connected, account, device, target)
-        looks = {name: beyond(seconds, self._limits.max_lag) for name, seconds in behind.items()}
+        looks = {name: beyond(seconds, self._max_lag) for name, seconds in behind.items()}
         late = [name for name, look in looks.items() if look is Look.HOLDS]
         well = bool(looks) and all(look is Look.WELL for look in looks.values())
         longest = max((behind[name] for name in late), default=0.0)
@@ -194,37 +191,44 @@ class Lookout:
         newest = _latest(target.module.newest, self._app.state.coverage.newest(target.module.id))
         if newest is None:
             return {}
-        asked = self._app.clock.now() - self._asked_at(account, target.module.id)
-        return {door.name: self._behind_at(account, target, door, (newest, asked)) for door in doors}
+        known = newest, self._unasked(account, target.module.id)
+        return {door.name: self._behind_at(account, target, door, known) for door in doors}
 
     def _behind_at(self, account: Account, target: Target, door: Door, known: tuple[int, float]) -> float:
-        newest, asked = known
+        newest, unasked = known
         delivered = self._delivered(target, door)
-        since = max(target.begin, self._began) if delivered is None else delivered
+        if delivered is None:
+            return min(account.server_time - target.begin, self._lasts)
+        behind = account.server_time - delivered
         # where all that Netatmo has is there, only how long nobody has asked for more counts
-        lacking = delivered is None or newest > delivered
-        behind = account.server_time - since
-        return behind if lacking else min(behind, asked)
+        return behind if newest > delivered else min(behind, unasked)
 
     def _behind_unseen(self, account: Account, device: DeviceName) -> dict[str, float]:
         """Where no survey has succeeded yet; a module that is missing from one is a matter of its own."""
         if account.roster is not None:
             return {}
-        now, delivered = self._app.clock.now(), self._app.state.bindings.delivered_until(device)
-        asked = now - self._began
-        behind = asked if delivered is None else min(asked, now - delivered)
+        delivered = self._app.state.bindings.delivered_until(device)
+        behind = self._lasts if delivered is None else min(self._lasts, self._app.clock.now() - delivered)
         # that little is missing yet says nothing: an older notice stays
-        return {"all destinations": behind} if behind > self._limits.max_lag else {}
+        return {"all destinations": behind} if behind > self._max_lag else {}
 
     def _denied(self, account: Account) -> bool:
-        return any(kind.denied for kind in self._rounds.kinds if kind.account is account)
+        """Whether its survey or a poll lacks a scope."""
+        kinds = any(kind.denied for kind in self._rounds.kinds if kind.account is account)
+        return kinds or any(job.denied for job in self._rounds.jobs if job.kind.account is account)
 
-    def _asked_at(self, account: Account, module: ModuleId) -> float:
-        polled = self._app.record.polled.get(module, -inf)
+    @property
+    def _lasts(self) -> float:
+        """Seconds since the beginning of this life: our clock may jump meanwhile, into this century, say."""
+        return self._app.clock.monotonic() - self._began
+
+    def _unasked(self, account: Account, module: ModuleId) -> float:
+        """Seconds since Netatmo was asked last for what is new of a module."""
+        clock, polled = self._app.clock, self._app.record.polled.get(module)
+        unpolled = self._lasts if polled is None else clock.now() - polled
         if account.source_name not in BY_STATION:  # their surveys tell nothing of rows
-            return max(polled, self._began)
-        clock = self._app.clock
-        return max(polled, clock.now() - (clock.monotonic() - account.surveyed_at))
+            return unpolled
+        return min(unpolled, clock.monotonic() - account.surveyed_at)
 
     def _delivered(self, target: Target, door: Door) -> int | None:
         """Up to when rows are there, of the channel that is furthest behind."""
@@ -307,7 +311,12 @@ def _latest(*moments: int | None) -> int | None:
 def _name(targets: Sequence[Target]) -> str:
     """What people call a module; where it has no name, the device that mirrors it."""
     titles = targets[0].module.titles
-    return printable(titles[-1]) if titles else targets[0].device
+    return _short(titles[-1]) if titles else targets[0].device
+
+
+def _short(name: str) -> str:
+    """A name from elsewhere, as it can be shown."""
+    return printable(name[:LONGEST_NAME])
 
 
 def _span(seconds: float) -> str:

@@ -86,6 +86,8 @@ class Job:
     """Rounds that came to a good end."""
     failures: int = 0
     """Failed ones in a row."""
+    denied: bool = False
+    """Whether only a person can make it succeed: a scope is missing."""
     task: asyncio.Task[None] | None = None
     past: asyncio.Task[None] | None = None
     """The module's work on its past."""
@@ -340,13 +342,14 @@ class Rounds:
     def _succeeded(self, job: Job) -> None:
         if job.failures and job.module is not None:
             self._app.hub.tell(PollRecovered(module=job.module, failures=job.failures))
-        job.failures, job.crash = 0, ""
+        job.failures, job.crash, job.denied = 0, "", False
         job.rounds += 1
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of it once, until it is over; answers when to try again."""
         self._tell_error(error)
         job.failures += 1
+        job.denied = isinstance(error, ScopeDenied)
         # what concerns the whole account is told of the account
         whole = isinstance(error, NotAuthorized) or bool(job.kind.failing)
         now = self._clock.monotonic()
@@ -356,7 +359,7 @@ class Rounds:
                 job.reminder.told(now)
             else:
                 self._remind(job.reminder, f"module {job.module}", job.failures, error)
-        if isinstance(error, ScopeDenied):
+        if job.denied:
             return now + LOOK_FOR_A_SCOPE
         when = now + min(self._interval, backed_off(job.failures))
         if job.module is None or whole:

@@ -15,7 +15,7 @@ import structlog
 
 from netaflux.app import App
 from netaflux.core.cadence import backed_off
-from netaflux.core.errors import NetafluxError, NotTold, StateError
+from netaflux.core.errors import NotTold, StateError
 from netaflux.core.events import NoticeEnded, NoticeOpened, NoticeTold, TellingFailed, TellingRecovered
 from netaflux.core.notices import Board, Matter, Notice, Telling
 from netaflux.core.ports import NoticeChannel
@@ -179,9 +179,4 @@ class Teller:
             self._beat_at = monotonic + self._app.settings.notify.heartbeat_every - self._every / 2
 
     async def _all_is_well(self) -> bool:
-        if self.board.open or self._health.unready():
-            return False
-        try:
-            return not await self._health.unwell()
-        except NetafluxError:
-            return False
+        return not (self.board.open or self._health.unready() or await self._health.unwell())

@@ -400,6 +400,8 @@ def test_a_channel_that_fails_is_logged_once_and_once_that_it_works_again(tmp_pa
         )
         assert (failed.channel, recovered.channel) == ("heartbeat", "heartbeat")
         assert recovered.failures > 20
+        counted = [each.kind for each in told.home.told(events.ErrorMet)]
+        assert counted == ["NotTold"] * recovered.failures
 
     lived(tmp_path, days)
 

@@ -261,3 +261,19 @@ async def test_an_identity_that_cannot_be_recorded_is_not_taken_for_recorded() -
 
     assert front.state.identities == {ONE: HERE}
     assert front.names() == ["destination.identified"]
+
+
+async def test_it_is_known_whether_it_is_the_password_that_is_refused(front: Front) -> None:
+    front.destination.error = CredentialsRefused("who are you?")
+    await front.door.ready()
+    assert front.door.denied
+
+    front.destination.error = DOWN
+    await front.door.ready(patient=False)
+    assert not front.door.denied
+
+    front.destination.error = CredentialsRefused("who are you?")
+    await front.door.ready(patient=False)
+    front.destination.error = None
+    await front.door.ready(patient=False)
+    assert not front.door.denied

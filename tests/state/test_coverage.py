@@ -139,7 +139,10 @@ async def test_rows_set_aside_are_listed_newest_first_and_counted(directory: Pat
     async with open_state(directory, clock) as state:
         assert await state.rows_aside.newest() == [refused(7), refused(5, device="Attic"), refused(3)]
         assert await state.rows_aside.newest(limit=1) == [refused(7)]
-        assert await state.rows_aside.counts() == {("flux#7", "Basement"): 2, ("flux#7", "Attic"): 1}
+        counted = {("flux#7", "Basement"): 2, ("flux#7", "Attic"): 1}
+        assert await state.rows_aside.counts() == counted
+        assert await state.rows_aside.refused_since(clock.now() - 1) == counted
+        assert await state.rows_aside.refused_since(clock.now()) == {}
 
 
 async def test_a_row_refused_again_stands_there_once_with_the_newest_reason(state: State) -> None:

@@ -16,7 +16,14 @@ import structlog
 from netaflux.app import App
 from netaflux.core.cadence import backed_off
 from netaflux.core.errors import NotTold, StateError
-from netaflux.core.events import NoticeEnded, NoticeOpened, NoticeTold, TellingFailed, TellingRecovered
+from netaflux.core.events import (
+    ErrorMet,
+    NoticeEnded,
+    NoticeOpened,
+    NoticeTold,
+    TellingFailed,
+    TellingRecovered,
+)
 from netaflux.core.notices import Board, Matter, Notice, Telling
 from netaflux.core.ports import NoticeChannel
 from netaflux.service.health import Health
@@ -77,6 +84,7 @@ class Teller:
             outcome, _ = await asyncio.gather(working, waiting, return_exceptions=True)
         if isinstance(outcome, Exception):  # it must not be the last look
             log.error("telling.crashed", exc_info=outcome)
+            self._app.hub.tell(ErrorMet.of(outcome))
 
     async def _remembers(self) -> bool:
         """Whether it is known what earlier processes and configurations have told."""
@@ -154,6 +162,7 @@ class Teller:
         try:
             await work()
         except NotTold as error:
+            self._app.hub.tell(ErrorMet.of(error))
             if not line.failures:
                 self._app.hub.tell(TellingFailed(channel=name, reason=error.message))
             line.failures += 1

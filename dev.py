@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
@@ -204,6 +205,32 @@ def test(arguments: Sequence[str]) -> int:
     return 0
 
 
+SCALE = 10
+"""How many times as large the scaled proofs are in `prove`."""
+
+
+def prove(arguments: Sequence[str]) -> int:
+    """Run every test, slow ones too, at full scale; end with the result, its date and its commit."""
+    setup()
+    began = time.monotonic()
+    # one process: what measures time should not wait for a neighbour
+    options = ("-m", "", "--scale", str(SCALE), "-p", "no:xdist")
+    command: list[str | Path] = [BIN / "pytest", *options, *arguments]
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")  # noqa: UP017 - an older Python has no UTC
+    took = (time.monotonic() - began) / 60
+    say(f"dev.py: prove {'failed' if code else 'passed'} at {now} after {took:.0f} min, {commit()}.")
+    return code
+
+
+def commit() -> str:
+    """Which commit this is, and whether anything was changed since."""
+    git = [shutil.which("git") or "false", "-C", str(ROOT)]
+    head = captured([*git, "rev-parse", "--short=12", "HEAD"]).stdout.strip()
+    changed = captured([*git, "status", "--porcelain"]).stdout.strip()
+    return f"commit {head}{' with changes' if changed else ''}" if head else "of no commit that is known"
+
+
 def run(arguments: Sequence[str]) -> int:
     """Become netaflux, in the caller's directory; never comes back."""
     setup()
@@ -241,6 +268,7 @@ def lock(arguments: Sequence[str]) -> int:
 VERBS: dict[str, Callable[[Sequence[str]], int]] = {
     "setup": set_up,
     "test": test,
+    "prove": prove,
     "demo": demo,
     "run": run,
     "bench": bench,
@@ -254,6 +282,7 @@ usage: python3 dev.py VERB [ARGUMENT ...]
   demo    run `netaflux demo`: the whole way of the data, against servers of its own
   run     run netaflux with the arguments that follow
   test    ruff, mypy, import-linter, pytest; the arguments go to pytest, paths counted from the project
+  prove   every test at full scale, the slow ones too; the arguments go to pytest; takes hours
   bench   netaflux against what is possible at all (`backfill`, `cycles`; both take a quarter of an hour)
   lock    make the lock files anew (needs uv)
 

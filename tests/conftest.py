@@ -36,6 +36,27 @@ TERMINALS = {"CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "N
 PROXIES = {"all_proxy", "http_proxy", "https_proxy", "no_proxy"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Proofs whose size is a number can be made larger."""
+    parser.addoption(
+        "--scale", type=int, default=1, help="how many times as large the scaled proofs are (default: 1)"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is larger may take longer; an hour each is for what hangs."""
+    if config.getoption("--scale") > 1:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3600), append=False)
+
+
+@pytest.fixture(scope="session")
+def scale(request: pytest.FixtureRequest) -> int:
+    """How many times as large a proof should be: 1 in `dev.py test`."""
+    factor: int = request.config.getoption("--scale")
+    return factor
+
+
 def tells_of_this_machine(name: str) -> bool:
     """Whether an environment variable could change what netaflux does."""
     return name.startswith(OURS) or name in SERVICE_MANAGERS | TERMINALS or name.lower() in PROXIES

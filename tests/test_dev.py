@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -295,3 +296,35 @@ def test_the_first_step_that_fails_is_the_last(
 
     assert dev.main(["test", "-k", "spans"]) == code
     assert capfd.readouterr() == (ran, said)
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "passed"), (1, "failed")])
+def test_prove_runs_every_test_at_full_scale_and_says_when_and_what_was_proved(
+    builds: list[str], capfd: pytest.CaptureFixture[str], code: int, result: str
+) -> None:
+    dev.setup()
+    pytest_itself = dev.BIN / "pytest"
+    pytest_itself.write_text(f'#!/bin/sh\nprintf "<%s>" "$@"\nexit {code}\n')
+    pytest_itself.chmod(0o755)
+
+    assert dev.main(["prove", "tests/system"]) == code
+    out, said = capfd.readouterr()
+    assert out == "<-m><><--scale><10><-p><no:xdist><tests/system>"
+    assert re.fullmatch(
+        rf"dev.py: prove {result} at \d{{4}}-\d\d-\d\d \d\d:\d\d UTC after 0 min, .+\.\n", said
+    )
+
+
+def test_a_commit_is_named_with_what_was_changed_since(clone: Path) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=Anne", "-c", "user.email=anne@example.org")
+        command = ["git", *who, *words]
+        subprocess.run(command, cwd=clone, check=True, capture_output=True)
+
+    assert dev.commit() == "of no commit that is known"
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "All of it")
+    assert re.fullmatch("commit [0-9a-f]{12}", dev.commit())
+    (clone / "pyproject.toml").unlink()
+    assert re.fullmatch("commit [0-9a-f]{12} with changes", dev.commit())

@@ -50,6 +50,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(3600), append=False)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what proofs have counted, and the seeds of their chance (`record_property`)."""
+    reports = [each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, [])]
+    told = [(report.nodeid, report.user_properties) for report in reports if report.user_properties]
+    if told:
+        terminalreporter.section("what was counted")
+    for test, properties in told:
+        terminalreporter.write_line(test)
+        for name, value in properties:
+            terminalreporter.write_line(f"    {name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def scale(request: pytest.FixtureRequest) -> int:
     """How many times as large a proof should be: 1 in `dev.py test`."""

@@ -373,6 +373,17 @@ async def test_a_new_app_starts_with_its_seed(world: TokenWorld) -> None:
 # The seed
 
 
+async def test_a_pasted_token_that_does_not_help_either_is_told(world: TokenWorld) -> None:
+    """The loss was told by an earlier process; but since then somebody has done something about it."""
+    with pytest.raises(NotAuthorized):
+        await world.call(world.keeper(seed="canary-old"))
+    for _ in range(2):
+        with pytest.raises(NotAuthorized):
+            await world.call(world.keeper(seed="canary-older"))
+
+    assert needed(world) == [SEED_REFUSED, SEED_REFUSED]
+
+
 async def test_a_seed_is_tried_once_over_all_restarts(world: TokenWorld) -> None:
     for _ in range(3):
         with pytest.raises(NotAuthorized, match=SEED_REFUSED[:40]):

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 LARGEST_REQUEST = 1 << 20
 STREAMS = 3
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def surroundings() -> dict[str, str]:
@@ -46,11 +47,12 @@ class Nursery:
         folder: Path,
         streams: Sequence[int],
         report: Path,
+        tampering: Mapping[str, Any] | None = None,
     ) -> None:
         """Start `netaflux` with these words; pid and exit code will stand in `report`.
 
         With another `speed` than 1 the words are a configuration, for a daemon whose clock is so fast, and
-        has `begun` at the same moment as another one.
+        has `begun` at the same moment as another one. What `tampering` wishes is done to it first.
         """
         request = {
             "words": list(words),
@@ -59,6 +61,7 @@ class Nursery:
             "environment": dict(environment),
             "folder": str(folder),
             "report": str(report),
+            "tampering": tampering or {},
         }
         socket.send_fds(self._line, [json.dumps(request).encode()], streams)
 
@@ -68,10 +71,10 @@ def nursery() -> Iterator[Nursery]:
     """A nursery while the block runs."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        command = [sys.executable, __file__, str(theirs.fileno())]
+        command = [sys.executable, "-m", "tests.system.nursery", str(theirs.fileno())]
         environment = surroundings() | {"PYTHONWARNINGS": "error"}  # ours are as bad there as here
         with theirs:
-            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, cwd=ROOT)
         try:
             yield Nursery(ours)
         finally:
@@ -119,6 +122,7 @@ def _be(request: Mapping[str, Any]) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = ["netaflux", *request["words"]]
+    tamper(request["tampering"])
     if request["speed"] == 1:
         netaflux.__main__.main()
         sys.exit(0)
@@ -145,6 +149,7 @@ if __name__ == "__main__":
     import netaflux.service.daemon
     from netaflux.clocks import ScaledClock
     from netaflux.config import load
+    from tests.system.tampering import tamper
 
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         _nurse(requests)

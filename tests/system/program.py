@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,7 +179,11 @@ class Program:
 
     @asynccontextmanager
     async def starting(
-        self, *words: str, speed: float = 1, begun: Sequence[float] = ()
+        self,
+        *words: str,
+        speed: float = 1,
+        begun: Sequence[float] = (),
+        tampering: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Running]:
         """A process while the block runs; killed at the end, if it still lives."""
         self.processes += 1
@@ -196,6 +200,7 @@ class Program:
                 folder=self.folder,
                 streams=(stdin, out.fileno(), err.fileno()),
                 report=folder / "report",
+                tampering=tampering,
             )
         os.close(stdin)
         try:
@@ -225,12 +230,18 @@ class Program:
         return ended
 
     @asynccontextmanager
-    async def daemon(self, *, speed: float = 1, clock: ScaledClock | None = None) -> AsyncIterator["Daemon"]:
+    async def daemon(
+        self,
+        *,
+        speed: float = 1,
+        clock: ScaledClock | None = None,
+        tampering: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator["Daemon"]:
         """`netaflux run` while the block runs, listening at its socket; `clock` is one to go by."""
         words, begun = self.command("run"), () if clock is None else (clock._start, clock._epoch)
         speed = speed if clock is None else clock.speed
         words = words if speed == 1 else (str(self.config),)
-        async with self.starting(*words, speed=speed, begun=begun) as running:
+        async with self.starting(*words, speed=speed, begun=begun, tampering=tampering) as running:
             await running.told("service.started")
             yield Daemon(running, self.socket)
         assert "Traceback" not in "".join(running.err), "".join(running.err)

@@ -27,9 +27,12 @@ class Announcer:
         """An earlier process has told that the account is lost."""
         self._told = self._told or Mend.AUTHORIZE
 
-    def needed(self, person: PersonNeeded) -> None:
-        """A person is needed; it is told once more only when there is something else to do."""
-        if self._told is not person.mend:
+    def needed(self, person: PersonNeeded, *, anew: bool = False) -> None:
+        """A person is needed.
+
+        It is told once more only when there is something else to do, or `anew`: something was done, in vain.
+        """
+        if anew or self._told is not person.mend:
             self._told = person.mend
             todo = remedy(self._account, person.mend)
             event = AuthorizationNeeded(account=self._account, suspicion=person.suspicion, remedy=todo)

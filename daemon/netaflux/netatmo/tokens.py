@@ -268,7 +268,7 @@ class TokenKeeper:
                 self._pace.hurry()
         person = person_needed(record, self._situation())
         if person is not None:
-            self._announcer.needed(person)
+            self._announcer.needed(person, anew=attempt.role is Role.SEED)
             record = record.given_up(person.suspicion) if person.lasting else record
         await self._vault.save(record)
 

@@ -246,7 +246,9 @@ class Loop:
         self.outside.quicken()
         house, end = self.outside.served.house, self.clock.now()
         for module in house.modules:
-            house.change(module.id, gaps=(Span(end, end + 1.2 * DAY), Span(end + 1.2 * DAY + HOUR)))
+            late = tuple(each for each in module.late if each.begin < end)
+            gaps = (Span(end, end + 1.2 * DAY), Span(end + 1.2 * DAY + HOUR))
+            house.change(module.id, late=late, gaps=gaps)
         self.clock._epoch += 1.2 * DAY
         words = self.netaflux.command("run")
         async with self.netaflux.starting(*words, tampering=self.tampering()) as running:

@@ -9,7 +9,8 @@ import pytest
 
 from netaflux.core.errors import StateError, StateForeign
 from netaflux.state.examination import examine
-from netaflux.state.schema import connected, migrations
+from netaflux.state.schema import connected
+from netaflux.state.versions import migrations
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from netaflux.core.errors import StateError, StateForeign
-from netaflux.state.schema import APPLICATION_ID, connected, migrate, migrations
+from netaflux.state.header import APPLICATION_ID
+from netaflux.state.schema import connected
+from netaflux.state.versions import migrate, migrations
 from tests.state.samples import largest_file, mode, modes
 
 TABLES = {
@@ -19,6 +21,7 @@ TABLES = {
     "modules",
     "notices",
     "probe",
+    "rescues",
     "rows_aside",
     "source_rows",
 }
@@ -171,17 +174,6 @@ def test_a_directory_in_its_place_is_told(path: Path) -> None:
 
     with pytest.raises(StateError, match="cannot be opened: Is a directory"):
         connected(path)
-
-
-def test_a_damaged_file_of_ours_is_told_as_damaged(path: Path) -> None:
-    connected(path).close()
-    content = bytearray(path.read_bytes())
-    content[100:4096] = b"\xff" * 3996
-    path.write_bytes(content)
-
-    with pytest.raises(StateError, match="is damaged") as told:
-        connected(path)
-    assert not isinstance(told.value, StateForeign)
 
 
 def test_a_disk_that_takes_no_byte_is_told(path: Path) -> None:

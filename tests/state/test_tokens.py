@@ -21,12 +21,14 @@ ANNE = AccountName("default")
 ODD = AccountName("../ännä's\n🏠/account")
 
 
-def record(refresh: str, *, lost: str | None = None) -> TokenRecord:
+def record(refresh: str, *, lost: str | None = None, intent: Intent | None = None) -> TokenRecord:
     pair = TokenPair("an access token", refresh, 1_700_010_800.25, ("read_station",), "our client")
-    intent = Intent("0123456789abcdef", 1_700_000_000.5)
     return TokenRecord(
         pair=pair, previous_refresh="an old one", worked=True, intent=intent, spent=("f",), lost=lost
     )
+
+
+INTENT = Intent("0123456789abcdef", 1_700_000_000.5)
 
 
 def bulky(refresh: str) -> TokenRecord:
@@ -53,6 +55,12 @@ def spares(directory: Path) -> list[Path]:
     return sorted(directory.glob("tokens-*"))
 
 
+def copied(directory: Path) -> list[str]:
+    """The refresh token of each copy beside the database."""
+    records = [json.loads(json.loads(spare.read_text())["record"]) for spare in spares(directory)]
+    return [each["pair"]["refresh"] for each in records]
+
+
 async def load(directory: Path, account: AccountName = ANNE) -> TokenRecord:
     """What a fresh process finds."""
     async with open_state(directory, StillClock()) as state:
@@ -64,9 +72,9 @@ async def test_a_new_account_has_an_empty_record(state: State) -> None:
 
 
 async def test_a_record_comes_back_as_it_was(state: State) -> None:
-    await state.tokens.save(ANNE, record("r1"))
+    await state.tokens.save(ANNE, record("r1", intent=INTENT))
 
-    assert await state.tokens.load(ANNE) == record("r1")
+    assert await state.tokens.load(ANNE) == record("r1", intent=INTENT)
 
 
 async def test_the_last_record_counts_also_after_a_restart(directory: Path, clock: StillClock) -> None:
@@ -79,10 +87,25 @@ async def test_the_last_record_counts_also_after_a_restart(directory: Path, cloc
     assert await load(directory, ODD) == record("other")
 
 
-async def test_a_save_that_the_database_takes_leaves_no_spare_file(state: State, directory: Path) -> None:
-    await state.tokens.save(ANNE, record("r1"))
+async def test_a_copy_of_what_the_database_takes_stands_beside_it(state: State, directory: Path) -> None:
+    """The whole database may be lost; the newest refresh token is not."""
+    for refresh in ("r1", "r2"):
+        await state.tokens.save(ANNE, record(refresh))
 
-    assert spares(directory) == []
+    assert copied(directory) == ["r2"]
+    assert [mode(spare) for spare in spares(directory)] == [0o600]
+
+
+async def test_an_intent_that_the_database_does_not_take_is_told(state: State, directory: Path) -> None:
+    """A refresh token that can wait is not spent while what it brings has no sure place."""
+    await state.tokens.save(ANNE, record("r1"))
+    await state.database.run(no_page_more)
+
+    with pytest.raises(StateError, match="the disk is full"):
+        await state.tokens.save(ANNE, record("r1", lost="x" * 20_000, intent=INTENT))
+
+    assert await state.tokens.load(ANNE) == record("r1")
+    assert copied(directory) == ["r1"]
 
 
 @pytest.mark.parametrize("account", [ANNE, ODD])
@@ -121,23 +144,21 @@ async def test_a_spare_file_is_adopted_by_the_next_process(directory: Path, cloc
     async with open_state(directory, clock) as state:
         assert await state.tokens.load(ANNE) == bulky("r2")
         assert await state.database.run(kept) == {ANNE: "r2"}
-        assert spares(directory) == []
 
 
-async def test_a_spare_file_is_adopted_by_a_load_once_there_is_room(state: State, directory: Path) -> None:
+async def test_a_spare_file_is_adopted_by_a_load_once_there_is_room(state: State) -> None:
     await state.database.run(no_page_more)
     await state.tokens.save(ANNE, bulky("r1"))
     await state.tokens.load(ANNE)
-    assert len(spares(directory)) == 1
+    assert await state.database.run(kept) == {}
 
     await state.database.run(pages_again)
     await state.tokens.load(ANNE)
 
     assert await state.database.run(kept) == {ANNE: "r1"}
-    assert spares(directory) == []
 
 
-async def test_a_spare_file_goes_with_the_next_save_that_succeeds(state: State, directory: Path) -> None:
+async def test_a_spare_file_follows_the_next_save_that_succeeds(state: State, directory: Path) -> None:
     await state.database.run(no_page_more)
     await state.tokens.save(ANNE, bulky("r1"))
     await state.database.run(pages_again)
@@ -145,7 +166,7 @@ async def test_a_spare_file_goes_with_the_next_save_that_succeeds(state: State, 
     await state.tokens.save(ANNE, record("r2"))
 
     assert await state.database.run(kept) == {ANNE: "r2"}
-    assert spares(directory) == []
+    assert copied(directory) == ["r2"]
 
 
 class Gated:
@@ -216,7 +237,7 @@ async def test_the_newer_of_two_spares_counts(directory: Path, clock: StillClock
 async def test_a_spare_file_older_than_the_database_is_not_adopted(
     directory: Path, clock: StillClock
 ) -> None:
-    """A power cut may bring back a file that was removed; its refresh token is long dead."""
+    """A power cut may bring back what was overwritten; its refresh token is long dead."""
     async with open_state(directory, clock) as state:
         await state.database.run(no_page_more)
         await state.tokens.save(ANNE, bulky("r1"))
@@ -227,7 +248,7 @@ async def test_a_spare_file_older_than_the_database_is_not_adopted(
     (directory / "as it was").rename(spare)
 
     assert await load(directory) == record("r2")
-    assert spares(directory) == []
+    assert copied(directory) == ["r2"]
 
 
 async def test_a_save_that_neither_place_takes_is_told(directory: Path, clock: StillClock) -> None:
@@ -241,7 +262,7 @@ async def test_a_save_that_neither_place_takes_is_told(directory: Path, clock: S
     assert "input/output error" in told.value.message
     assert "File too large" in told.value.message
     assert secret not in "".join(traceback.format_exception(told.value))
-    assert spares(directory) == []
+    assert copied(directory) == ["r1"]
     assert await load(directory) == record("r1")
 
 
@@ -266,7 +287,7 @@ async def test_a_spare_file_that_cannot_be_read_is_set_aside_and_told_once(
         assert await load(directory) == record("r1")
 
     assert [log["event"] for log in logs] == ["spare.set_aside"]
-    assert [spare.name for spare in spares(directory)] == ["tokens-0123456789abcdef.unreadable"]
+    assert "tokens-0123456789abcdef.unreadable" in {spare.name for spare in spares(directory)}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"pair": {"access": "a secret"}}', '{"pair": {"scopes": 1}}'])
@@ -281,6 +302,8 @@ async def test_a_damaged_record_is_told_for_its_account_alone(
                 connection.execute("UPDATE accounts SET record = ? WHERE name = ?", (text, ANNE)).rowcount
             )
         )
+    for spare in spares(directory):
+        spare.unlink()
 
     async with open_state(directory, clock) as state:
         assert await state.tokens.load(ODD) == record("other")
@@ -290,3 +313,13 @@ async def test_a_damaged_record_is_told_for_its_account_alone(
         assert await state.tokens.load(ANNE) == record("r2")
     assert told.value.__cause__ is None
     assert "a secret" not in str(told.value)
+
+
+async def test_a_damaged_record_is_mended_by_its_copy(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+        await state.database.run(
+            lambda connection: connection.execute("UPDATE accounts SET record = '{'").rowcount
+        )
+
+    assert await load(directory) == record("r1")

@@ -8,6 +8,7 @@ NetafluxError
 ├── ConfigError             the configuration must be mended; restarting does not help
 ├── DataRefused             the data handed to us are not what they should be
 ├── StateError              the state directory cannot be read or written just now
+│   ├── StateDamaged        the state's database is damaged; the next start mends it
 │   ├── StateForeign        the state is not ours to touch: a newer version's, or another program's
 │   └── StateLocked         another netaflux process owns the state
 ├── NobodyAtSocket          no daemon answers at the status socket
@@ -94,6 +95,12 @@ class StateError(NetafluxError):
     """The state directory cannot be read or written just now."""
 
     advice = "Look at the disk's free space and at the permissions of the state directory."
+
+
+class StateDamaged(StateError):
+    """The state's database is damaged."""
+
+    advice = "Start netaflux again: it sets the damaged file aside, and carries over what can be read."
 
 
 class StateForeign(StateError):

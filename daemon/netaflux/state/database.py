@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from netaflux.core.errors import StateError
-from netaflux.state.faults import state_error
+from netaflux.core.errors import StateDamaged, StateError
+from netaflux.state.doubts import doubt
+from netaflux.state.faults import is_of_the_disk, state_error
+from netaflux.state.room import SPARE_ROOM, room_lacking, try_room
 from netaflux.state.schema import connected
 
 T = TypeVar("T")
@@ -48,6 +50,11 @@ class Database:
         self._thread = threading.Thread(target=self._serve, name="netaflux-state", daemon=True)
         self.commits = 0
         """Transactions committed since it was opened."""
+        self.trouble: StateError | None = None
+        """Why nothing can be written, as far as is known; until `recovers` finds that something can."""
+        self.damaged = asyncio.Event()
+        """Set when the file turns out to be damaged; only another start mends it."""
+        self.damage: StateDamaged | None = None
 
     @classmethod
     @asynccontextmanager
@@ -81,6 +88,23 @@ class Database:
     async def probe(self) -> None:
         """Write a little and read it back. Raises StateError where the disk does not take it."""
         await self.run(_probe)
+
+    def require_room(self) -> None:
+        """Raise StateError while what is fetched would find no place: better not to fetch it at all."""
+        if self.trouble is None and (few := room_lacking(self._path.parent, SPARE_ROOM)):
+            self.trouble = StateError(f"{self._path.parent}: {few}")
+        if self.trouble is not None:
+            raise StateError(self.trouble.message)
+
+    async def recovers(self) -> bool:
+        """Whether it takes something again, and more than a page: else that would fail the next moment."""
+        try:
+            await asyncio.to_thread(try_room, self._path.parent, 2 * SPARE_ROOM)
+            await self.probe()
+        except (OSError, StateError):
+            return False
+        self.trouble = None
+        return True
 
     async def _close(self) -> None:
         """Finish what waits, then close the file, which moves the write-ahead log into it."""
@@ -141,7 +165,17 @@ class Database:
             return outcome
         error = state_error(self._path, outcome.error)  # one for each: an exception belongs to one task
         error.__cause__ = outcome.error
+        self._note(error, outcome.error)
         return _Outcome(error=error)
+
+    def _note(self, error: StateError, cause: sqlite3.Error) -> None:
+        if isinstance(error, StateDamaged):
+            if not is_of_the_disk(cause):
+                doubt(self._path, error.message)
+            self.damage = self.damage or error
+            self.damaged.set()
+        elif is_of_the_disk(cause):
+            self.trouble = error
 
     def _end(self) -> None:
         self._closing = True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from netaflux.core.errors import StateError
+from netaflux.core.errors import StateDamaged, StateError
 
 _MEANINGS = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -19,6 +19,24 @@ _MEANINGS = {
     sqlite3.SQLITE_PERM: "it may not be opened",
 }
 """By SQLite's primary result code; the extended ones differ in their upper bits."""
+
+_DAMAGES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""Primary codes of a file that is other than SQLite left it."""
+_UNREADABLE = {
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+}
+"""Extended codes of a page that the disk does not give back: another place may take what is left."""
+
+
+_OF_THE_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+}
+"""Primary codes that tell of the disk, whatever stands in the file."""
 
 
 @contextmanager
@@ -36,4 +54,17 @@ def state_error(path: Path, error: sqlite3.Error) -> StateError:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     meaning = _MEANINGS.get(code & 0xFF) if code is not None else None
     detail = f"{meaning} ({name}: {error})" if meaning else f"{name}: {error}"
-    return StateError(f"{path} cannot be used: {detail}")
+    kind = StateDamaged if _is_damage(error, code) else StateError
+    return kind(f"{path} cannot be used: {detail}")
+
+
+def _is_damage(error: sqlite3.Error, code: int | None) -> bool:
+    if code is None:
+        # the one that sqlite3 has no code for is a text that is none
+        return isinstance(error, sqlite3.OperationalError)
+    return code & 0xFF in _DAMAGES or code in _UNREADABLE
+
+
+def is_of_the_disk(error: sqlite3.Error) -> bool:
+    """Whether it is the disk that does not give or take."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_DISK

@@ -1,6 +1,6 @@
 """The state of one netaflux: locked, opened, and closed again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from netaflux.state.database import Database
 from netaflux.state.destinations import KnownDestinations
 from netaflux.state.lock import hold
 from netaflux.state.notices import StoredNotices
+from netaflux.state.rescues import Rescue, all_rescues
 from netaflux.state.tokens import StoredTokens
 
 DATABASE = "netaflux.db"
@@ -31,6 +32,7 @@ class State:
     destinations: KnownDestinations
     rows_aside: RowsAside
     notices: StoredNotices
+    rescues: Sequence[Rescue]
     database: Database
 
 
@@ -55,5 +57,6 @@ async def _opened(database: Database, directory: Path, clock: Clock) -> State:
         destinations=await KnownDestinations.open(database, clock),
         rows_aside=RowsAside(database),
         notices=StoredNotices(database),
+        rescues=await all_rescues(database, directory),
         database=database,
     )

@@ -1,27 +1,22 @@
-"""A file of its own for an account's tokens that the database could not take."""
+"""A second copy of each account's tokens, in a file of its own.
+
+A database can be damaged as a whole, and Netatmo takes the newest refresh token alone. Where the database
+does not take a new record, this copy is the only one.
+"""
 
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from netaflux.core.model import AccountName
+from netaflux.state.saved import Saved
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A record as it is written down."""
-
-    serial: int
-    """Grows with every save: of two copies, the greater one is the newer."""
-    text: str = field(repr=False)
 
 
 def write_spare(directory: Path, account: AccountName, saved: Saved) -> None:
@@ -36,25 +31,35 @@ def write_spare(directory: Path, account: AccountName, saved: Saved) -> None:
         with suppress(OSError):
             unfinished.unlink()
         raise
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def read_spares(directory: Path) -> Iterator[tuple[AccountName, Saved]]:
-    """All spare files that can be read; one that cannot is renamed, so that it is told of once."""
-    for path in sorted(directory.glob("tokens-*.json")):
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            yield AccountName(str(data["account"])), Saved(int(data["serial"]), str(data["record"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            _log.warning("spare.set_aside", path=str(path))
-            with suppress(OSError):
-                path.rename(path.with_suffix(".unreadable"))
+    """All copies that can be read; one that cannot is renamed, so that it is told of once."""
+    for path in _paths(directory):
+        if read := _read(path):
+            yield read
+            continue
+        _log.warning("spare.set_aside", path=str(path))
+        with suppress(OSError):
+            path.rename(path.with_suffix(".unreadable"))
 
 
-def remove_spare(directory: Path, account: AccountName) -> None:
-    """Remove the account's spare file, if there is one; one that stays does no harm, its serial is old."""
-    with suppress(OSError):
-        _path(directory, account).unlink()
+def any_spare(directory: Path) -> bool:
+    """Whether there is a file that holds tokens of ours."""
+    return any(_read(path) is not None for path in _paths(directory))
+
+
+def _paths(directory: Path) -> list[Path]:
+    return sorted(directory.glob("tokens-*.json"))
+
+
+def _read(path: Path) -> tuple[AccountName, Saved] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return AccountName(str(data["account"])), Saved(int(data["serial"]), str(data["record"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _path(directory: Path, account: AccountName) -> Path:
@@ -70,7 +75,7 @@ def _write_synced(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Make a rename last: it is the directory that holds the name."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,0 +1,26 @@
+"""What was found wrong with a database in use: the next start mends it, whatever it finds itself.
+
+Else damage that shows in one query alone would end each start anew.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from netaflux.core.errors import StateDamaged
+
+
+def doubts_of(path: Path) -> Path:
+    """The file that tells of it."""
+    return path.with_name(f"{path.name}.doubted")
+
+
+def doubt(path: Path, reason: str) -> None:
+    """Tell the next start."""
+    with suppress(OSError):  # it may find the damage by itself
+        doubts_of(path).write_text(reason, encoding="utf-8")
+
+
+def require_no_doubt(path: Path) -> None:
+    """Raise StateDamaged where the last process that used the database found it damaged."""
+    with suppress(FileNotFoundError):
+        raise StateDamaged(doubts_of(path).read_text(encoding="utf-8", errors="replace"))

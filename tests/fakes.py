@@ -214,6 +214,9 @@ class FakeState:
     def looks(self, module: ModuleId) -> Looks:
         return self.looks_back.get(module, Looks())
 
+    def require_room(self) -> None:
+        """Memory takes all."""
+
     async def looked(self, module: ModuleId, newest: int, asked: Sequence[Window]) -> None:
         await asyncio.sleep(0)
         for window in asked:

@@ -94,6 +94,7 @@ TROUBLED: Json = {
         {"name": "second", "identity": None, "ok": False, "reason": None, "retry_in": None},
     ],
     "missing": [{"device": "Lost", "reason": "no module of this name"}],
+    "state": {"trouble": None, "rescues": []},
     "rows_aside": [
         {
             "destination": "fluxtream",

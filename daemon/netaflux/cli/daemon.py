@@ -218,6 +218,12 @@ def _show_destinations(answer: Json) -> None:
 
 
 def _notes(answer: Json) -> Iterator[str]:
+    if answer["state"]["trouble"]:
+        yield f"nothing is polled: {answer['state']['trouble']}"
+    for rescue in answer["state"]["rescues"]:
+        yield f"the state was damaged and is mended ({rescue['reason']})"
+        yield f"  forgotten, and fetched once more: {', '.join(rescue['lost'])}"
+        yield f"  → The damaged file is {rescue['aside']}; delete it when nobody wants to look at it."
     for missing in answer["missing"]:
         yield f"{missing['device']}: {missing['reason']}"
     for account in answer["accounts"]:

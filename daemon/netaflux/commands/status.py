@@ -16,6 +16,8 @@ devices       device, account, source, module, title, reachable, channels, begin
 configured    the names of all devices of the configuration
 missing       device, reason: configured, but not found in the account
 destinations  name, identity, ok, reason, failures, retry_in
+state         trouble (why nothing can be recorded, and so nothing is polled; or null), rescues (damaged
+              databases that were set aside and still lie there: aside, reason, saved, lost)
 rows_aside    destination, device, time, values, reason: refused for their content
 """
 
@@ -62,7 +64,18 @@ def glance(app: App, next_poll: NextPoll) -> Json:
         ],
         "destinations": [_destination(app, door) for door in app.doors.values()],
         "app_calls": _calls(app.budget.state()),
+        "state": _state(app),
     }
+
+
+def _state(app: App) -> Json:
+    trouble = app.state.database.trouble
+    rescues = [
+        {"aside": str(each.aside), "reason": each.reason, "saved": dict(each.saved), "lost": list(each.lost)}
+        for each in app.state.rescues
+        if each.aside.exists()
+    ]
+    return {"trouble": trouble.message if trouble else None, "rescues": rescues}
 
 
 def _targets(app: App) -> Iterable[tuple[Account, Target]]:

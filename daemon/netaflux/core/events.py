@@ -382,6 +382,24 @@ class PollCompleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PollingStopped(Event):
+    """What is fetched could not be recorded, so nothing is fetched; it goes on by itself."""
+
+    name = "polling.stopped"
+    level = "error"
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollingResumed(Event):
+    """What is fetched can be recorded again, after so many seconds."""
+
+    name = "polling.resumed"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollRecovered(Event):
     """A module that could not be polled was polled again."""
 

@@ -95,6 +95,10 @@ class Coverage(Protocol):
         """The time of the newest row ever seen of the module."""
         ...
 
+    def require_room(self) -> None:
+        """Raise StateError while what is fetched could not be recorded."""
+        ...
+
     async def admit(
         self,
         module: ModuleId,

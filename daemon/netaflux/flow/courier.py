@@ -121,6 +121,10 @@ class Courier:
         """Whether any destination of these devices takes rows now."""
         return any(True for _ in self._open_ways(targets))
 
+    def require_room(self) -> None:
+        """Raise StateError while what is fetched could not be recorded."""
+        self._coverage.require_room()
+
     def newest(self, module: ModuleId) -> int | None:
         """The newest row ever seen of the module."""
         return self._coverage.newest(module)

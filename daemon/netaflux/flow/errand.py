@@ -116,6 +116,7 @@ class Carrier:
 
     async def _fetched(self, run: _Run, window: Window, lane: Lane) -> Coroutine[Any, Any, None]:
         """Fetch a window; what remains to be done is its delivery."""
+        self._courier.require_room()
         page = await self._source.page(run.module, run.measures, window, lane)
         self._observer.tell(
             PageFetched(

@@ -203,8 +203,9 @@ class Daemon:
 
     async def _wished(self, work: asyncio.Task[None], ground: Ground, reception: Reception) -> Loaded | None:
         """Wait for a wish: nothing if it is to stop, else the next configuration that holds."""
+        database = ground.state.database
         while True:
-            wishes = [asyncio.create_task(each.wait()) for each in (self.stop, self.reload)]
+            wishes = [asyncio.create_task(each.wait()) for each in (self.stop, self.reload, database.damaged)]
             try:
                 await asyncio.wait([work, *wishes], return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -212,6 +213,10 @@ class Daemon:
                     each.cancel()
             if self.stop.is_set() or work.done():
                 return None
+            if database.damage is not None:
+                # the next start mends it; going on would only make it worse
+                log.error("state.damaged", reason=database.damage.message, remedy=database.damage.remedy)
+                raise database.damage
             self.reload.clear()
             if following := await self._reread(ground, reception):
                 return following

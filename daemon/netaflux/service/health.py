@@ -46,14 +46,16 @@ class Health:
         Without `disk`, only what a new start would mend: a full disk is an answer, too.
         """
         problems = [*self._late_bells(), *self._still_workers()]
+        trouble: NetafluxError | None = self._app.state.database.trouble
         try:
             async with asyncio.timeout(DATABASE_ANSWERS):
                 await self._app.state.database.probe()
         except TimeoutError:
             problems.append("the database does not answer")
         except NetafluxError as error:
-            problems += [error.message] if disk else []
-        return problems
+            trouble = trouble or error
+        # a full disk is told in so many words, and nothing that a new start would mend
+        return [*problems, f"nothing is polled: {trouble.message}"] if disk and trouble else problems
 
     def _late_bells(self) -> Iterator[str]:
         late = self._clock.monotonic() - OVERDUE
@@ -104,6 +106,8 @@ class Health:
 
     def words(self) -> str:
         """How things are, in a line."""
+        if trouble := self._app.state.database.trouble:
+            return f"Nothing is polled: {trouble.message}"
         if missing := self.unready():
             return "; ".join(missing)
         polled = [job for job in self._rounds.jobs if job.module is not None]

@@ -18,7 +18,7 @@ import structlog
 
 from netaflux.app import App, Connected
 from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
-from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied
+from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied, StateError
 from netaflux.core.events import (
     AccountFailed,
     AccountRecovered,
@@ -32,6 +32,7 @@ from netaflux.core.reminder import Reminder
 from netaflux.flow.account import Account
 from netaflux.flow.cadence import Cadence, SteadyCadence
 from netaflux.service.bells import Hang, SchedulerBells
+from netaflux.service.storage import LOOK_EVERY, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +125,7 @@ class Rounds:
         self._kinds = [
             Kind(connected, account, self._cadence(connected, account)) for connected, account in app.kinds()
         ]
+        self.storage = Storage(app.state.database, app.clock, app.hub, self.ring_all)
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[AccountName, asyncio.Task[None]] = {}
         self._scopes: dict[AccountName, Collection[str]] = {}
@@ -153,6 +155,7 @@ class Rounds:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then let what is on its way arrive."""
+        watching = asyncio.create_task(self.storage.run(), name="storage")
         try:
             async with self._bells.running():
                 for kind in self._kinds:
@@ -160,7 +163,7 @@ class Rounds:
                     self._add(Job(key=f"account:{kind.key}", kind=kind, run=run))
                 await stop.wait()
         finally:
-            await self._end(list(self._tasks()))
+            await self._end([*self._tasks(), watching])
 
     async def finish(self, within: float) -> None:
         """Begin no round any more, and let those under way come to their end, for so many seconds.
@@ -212,7 +215,8 @@ class Rounds:
             self._wait_for_authorization(kind.connected)
             raise  # its keeper has told
         except NetafluxError as error:
-            self._kind_failed(kind, error)
+            if not self._shut(error):
+                self._kind_failed(kind, error)
             raise
         if kind.failing:
             source = kind.account.source_name.value
@@ -286,6 +290,8 @@ class Rounds:
             )
             self._past_succeeded(job, module)
         except NetafluxError as error:
+            if self._shut(error):
+                return  # all bells ring when it is over
             if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
             self._past_failed(job, error)
@@ -328,6 +334,7 @@ class Rounds:
     async def _work(self, job: Job) -> None:
         """One round, and the bell for the next."""
         try:
+            self.storage.require()
             when = await job.run()
             self._succeeded(job)
         except NetafluxError as error:
@@ -347,6 +354,8 @@ class Rounds:
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of it once, until it is over; answers when to try again."""
+        if self._shut(error):
+            return self._clock.monotonic() + LOOK_EVERY
         self._tell_error(error)
         job.failures += 1
         job.denied = isinstance(error, ScopeDenied)
@@ -372,6 +381,10 @@ class Rounds:
         """What was met on the way to others has been told already."""
         if not isinstance(error, EXCHANGES):
             self._app.hub.tell(ErrorMet.of(error))
+
+    def _shut(self, error: Exception) -> bool:
+        """Whether it comes of the disk alone, which is told of once for all."""
+        return self.storage.shut and isinstance(error, StateError)
 
     def _wait_for_authorization(self, connected: Connected) -> None:
         name = connected.name

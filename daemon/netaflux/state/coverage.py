@@ -108,6 +108,10 @@ class StoredCoverage:
         """The spans of device time whose rows are known to be there."""
         return self._spans.get(series, _NOTHING)
 
+    def require_room(self) -> None:
+        """Raise StateError while what is fetched could not be recorded."""
+        self._database.require_room()
+
     def newest(self, module: ModuleId) -> int | None:
         """The time of the newest row ever seen of the module."""
         return self._extents.get(module, Extent()).newest

@@ -52,6 +52,8 @@ class Database:
         """Transactions committed since it was opened."""
         self.trouble: StateError | None = None
         """Why nothing can be written, as far as is known; until `recovers` finds that something can."""
+        self.troubled = asyncio.Event()
+        """Set while there is a trouble."""
         self.damaged = asyncio.Event()
         """Set when the file turns out to be damaged; only another start mends it."""
         self.damage: StateDamaged | None = None
@@ -92,7 +94,7 @@ class Database:
     def require_room(self) -> None:
         """Raise StateError while what is fetched would find no place: better not to fetch it at all."""
         if self.trouble is None and (few := room_lacking(self._path.parent, SPARE_ROOM)):
-            self.trouble = StateError(f"{self._path.parent}: {few}")
+            self._troubled(StateError(f"{self._path.parent}: {few}"))
         if self.trouble is not None:
             raise StateError(self.trouble.message)
 
@@ -104,6 +106,7 @@ class Database:
         except (OSError, StateError):
             return False
         self.trouble = None
+        self.troubled.clear()
         return True
 
     async def _close(self) -> None:
@@ -175,7 +178,11 @@ class Database:
             self.damage = self.damage or error
             self.damaged.set()
         elif is_of_the_disk(cause):
-            self.trouble = error
+            self._troubled(error)
+
+    def _troubled(self, error: StateError) -> None:
+        self.trouble = self.trouble or error
+        self.troubled.set()
 
     def _end(self) -> None:
         self._closing = True

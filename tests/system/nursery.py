@@ -121,6 +121,10 @@ def _be(request: Mapping[str, Any]) -> NoReturn:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    _live(request)
+
+
+def _live(request: Mapping[str, Any]) -> NoReturn:
     sys.argv = ["netaflux", *request["words"]]
     tamper(request["tampering"])
     if request["speed"] == 1:
@@ -151,5 +155,7 @@ if __name__ == "__main__":
     from netaflux.config import load
     from tests.system.tampering import tamper
 
+    if sys.argv[1] == "--alone":
+        _live(json.loads(sys.argv[2]))
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         _nurse(requests)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,12 +16,23 @@ from typing import Any, TypeVar
 import aiohttp
 
 from netaflux.clocks import ScaledClock
+from tests.system import nursery as nursery_module
 from tests.system.nursery import Nursery, surroundings
 from tests.system.world import Table
 
 PATIENCE = 40.0
 """Seconds that a process may take where nothing is said: many run at a time."""
 LOOK_EVERY = 0.02
+
+APART = """
+{
+    "$@" <&0 &
+    echo $! > "$0"
+    wait $!
+    echo $? >> "$0"
+} <&0 &
+"""
+"""Keeps a process as the nursery does: its pid and its exit code stand in a report."""
 
 T = TypeVar("T")
 
@@ -148,6 +161,8 @@ class Program:
     sections: dict[str, Table] = field(default_factory=dict)
     devices: Sequence[Table] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    around: Sequence[str] = ()
+    """A command that starts each process in surroundings which are not those of the nursery."""
     processes: int = 0
 
     @property
@@ -160,7 +175,7 @@ class Program:
 
     @property
     def socket(self) -> Path:
-        return self.state / "netaflux.sock"
+        return Path(self.sections.get("status", {}).get("socket", self.state / "netaflux.sock"))
 
     def write_config(self) -> None:
         """Write the configuration as it is now."""
@@ -192,7 +207,8 @@ class Program:
         stdin, typing = os.pipe()
         running = Running(folder, typing)
         with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
-            self.nursery.start(
+            start = self._start_apart if self.around else self.nursery.start
+            start(
                 words,
                 speed=speed,
                 begun=begun,
@@ -210,6 +226,34 @@ class Program:
             running.signal(signal.SIGKILL)
             await running.ended()
             running.hang_up()
+
+    def _start_apart(
+        self,
+        words: Sequence[str],
+        *,
+        speed: float,
+        begun: Sequence[float],
+        environment: Mapping[str, str],
+        folder: Path,
+        streams: Sequence[int],
+        report: Path,
+    ) -> None:
+        """The same as in the nursery, with the imports to wait for."""
+        arguments = [
+            nursery_module.__file__,
+            "--alone",
+            json.dumps({"words": list(words), "speed": speed, "begun": list(begun)}),
+        ]
+        stdin, out, err = streams
+        subprocess.run(
+            ["/bin/sh", "-c", APART, str(report), *self.around, sys.executable, *arguments],
+            env=environment,
+            cwd=folder,
+            stdin=stdin,
+            stdout=out,
+            stderr=err,
+            check=True,
+        )
 
     def command(self, *words: str) -> tuple[str, ...]:
         """The command line for these words, at this configuration as it is now."""

@@ -81,7 +81,10 @@ class Health:
     def _may_wait(self, job: Job) -> bool:
         connected = job.kind.connected
         gates = (connected.gate.state(), self._app.budget.state())
-        return connected.keeper.needs_person or any(gate.waiting or gate.closed_until for gate in gates)
+        shut = self._app.state.database.trouble is not None
+        return (
+            shut or connected.keeper.needs_person or any(gate.waiting or gate.closed_until for gate in gates)
+        )
 
     def unready(self) -> list[str]:
         """What is missing for the service to be of use."""

@@ -18,7 +18,7 @@ import structlog
 
 from netaflux.app import App, Connected
 from netaflux.core.cadence import SHORTEST_BACK_OFF, backed_off
-from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied, StateError
+from netaflux.core.errors import EXCHANGES, NetafluxError, NotAuthorized, ScopeDenied
 from netaflux.core.events import (
     AccountFailed,
     AccountRecovered,
@@ -215,7 +215,7 @@ class Rounds:
             self._wait_for_authorization(kind.connected)
             raise  # its keeper has told
         except NetafluxError as error:
-            if not self._shut(error):
+            if not self.storage.explains(error):
                 self._kind_failed(kind, error)
             raise
         if kind.failing:
@@ -290,7 +290,7 @@ class Rounds:
             )
             self._past_succeeded(job, module)
         except NetafluxError as error:
-            if self._shut(error):
+            if self.storage.explains(error):
                 return  # all bells ring when it is over
             if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
@@ -354,7 +354,7 @@ class Rounds:
 
     def _failed(self, job: Job, error: Exception) -> float:
         """Tell of it once, until it is over; answers when to try again."""
-        if self._shut(error):
+        if self.storage.explains(error):
             return self._clock.monotonic() + LOOK_EVERY
         self._tell_error(error)
         job.failures += 1
@@ -381,10 +381,6 @@ class Rounds:
         """What was met on the way to others has been told already."""
         if not isinstance(error, EXCHANGES):
             self._app.hub.tell(ErrorMet.of(error))
-
-    def _shut(self, error: Exception) -> bool:
-        """Whether it comes of the disk alone, which is told of once for all."""
-        return self.storage.shut and isinstance(error, StateError)
 
     def _wait_for_authorization(self, connected: Connected) -> None:
         name = connected.name

@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 import orjson
 
+from netaflux.core.errors import StateError
 from netaflux.core.lookback import Looks
 from netaflux.core.model import (
     Admitted,
@@ -29,7 +30,7 @@ from netaflux.core.model import (
 from netaflux.core.ports import Clock
 from netaflux.core.spans import Spans
 from netaflux.state.aside import Place, put_aside, take_back
-from netaflux.state.database import Database
+from netaflux.state.database import Database, Work
 from netaflux.state.looks import all_looks, looked, looks_of, notice
 from netaflux.state.source_rows import RETENTION, Extent, extent, extents, keep, newest_row
 
@@ -156,6 +157,9 @@ class StoredCoverage:
         if self._growth and self._growth.recorded:
             # what was acknowledged before is recorded before, or it would fill the holes that are cut now
             await asyncio.wait({self._growth.recorded})
+        elif self._database.trouble and self._database.watched:
+            async with self._recording:  # what waits for room was acknowledged before, too
+                pass
         hint = None if newest_hint is None else min(newest_hint, int(self._clock.now()))  # not one from 2036
         work = partial(
             _admit, module=module, page=page, devices=set(devices), hint=hint, retention=self._retention
@@ -183,7 +187,18 @@ class StoredCoverage:
         async with self._recording:
             self._growth = None
             work = partial(_grow, grown=growth.grown, aside=growth.aside, now=self._clock.now())
-            await self._database.run(work, then=self._note)
+            await self._until_recorded(work)
+
+    async def _until_recorded(self, work: Work[list[_Change]]) -> None:
+        while True:
+            try:
+                await self._database.run(work, then=self._note)
+            except StateError:
+                # what is delivered shall not be delivered again only because the disk was full meanwhile
+                if not await self._database.outlast():
+                    raise
+            else:
+                return
 
     def _note_admitted(self, module: ModuleId, effect: _Effect) -> None:
         self._extents[module] = effect.extent

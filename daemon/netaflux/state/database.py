@@ -54,6 +54,10 @@ class Database:
         """Why nothing can be written, as far as is known; until `recovers` finds that something can."""
         self.troubled = asyncio.Event()
         """Set while there is a trouble."""
+        self.watched = False
+        """Whether somebody asks `recovers` again and again: then the end of a trouble is worth a wait."""
+        self._calm = asyncio.Event()
+        """Set when there is no trouble any more."""
         self.damaged = asyncio.Event()
         """Set when the file turns out to be damaged; only another start mends it."""
         self.damage: StateDamaged | None = None
@@ -107,7 +111,20 @@ class Database:
             return False
         self.trouble = None
         self.troubled.clear()
+        self._calm.set()
         return True
+
+    async def outlast(self) -> bool:
+        """Wait for the end of a trouble; false where there is none, or nobody sees to its end."""
+        if self.trouble is None or not self.watched:
+            return False
+        await self._calm.wait()
+        return True
+
+    def unwatched(self) -> None:
+        """Nobody sees to the end of a trouble any more."""
+        self.watched = False
+        self._calm.set()
 
     async def _close(self) -> None:
         """Finish what waits, then close the file, which moves the write-ahead log into it."""
@@ -183,6 +200,7 @@ class Database:
     def _troubled(self, error: StateError) -> None:
         self.trouble = self.trouble or error
         self.troubled.set()
+        self._calm.clear()
 
     def _end(self) -> None:
         self._closing = True

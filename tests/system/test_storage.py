@@ -1,7 +1,7 @@
 """A disk that is full, broken or read-only under the real daemon.
 
 One that fills up is a small disk in memory, mounted where the daemon alone sees it. All else comes of a
-library that is preloaded into its process: below SQLite and Python each write fails as it would in the kernel.
+library that is preloaded into its process, below SQLite and Python: a write fails as it would in the kernel.
 """
 
 import asyncio

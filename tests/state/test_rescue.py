@@ -17,6 +17,8 @@ from netaflux.core.model import AccountName, Binding, DestinationId, Destination
 from netaflux.core.spans import Spans
 from netaflux.core.tokens import TokenPair, TokenRecord
 from netaflux.state.open import DATABASE, State, open_state
+from netaflux.state.rescue import _block
+from netaflux.state.soundness import examine
 from netaflux.state.source_rows import RETENTION
 from tests.state.samples import BASEMENT, MODULE, StillClock, largest_file, modes, page, series
 
@@ -417,3 +419,41 @@ async def test_no_sector_that_is_lost_costs_a_token_or_makes_a_claim(damaged: Da
         assert found.refresh == "r2"
         assert all(not found.covered[each] - DELIVERED for each in SERIES)
         assert found.binding in (BINDING, None)
+
+
+async def test_tokens_that_cannot_be_read_give_way_to_their_copy(damaged: Damaged) -> None:
+    with closing(sqlite3.connect(damaged.path)) as connection:
+        connection.execute("UPDATE accounts SET record = '{', serial = 99")
+        connection.commit()
+    damaged.overwrite(damaged.root("budgets"), bytes(4096))
+
+    assert (await damaged.look()).refresh == "r2"
+
+
+def test_a_block_that_the_disk_does_not_give_back_is_read_as_zeros(tmp_path: Path) -> None:
+    """A directory can be opened and not be read, as a file with a bad block."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert _block(descriptor, 0) == bytes(4096)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="cannot be opened") as told:
+        examine(tmp_path / "not there")
+
+    assert not isinstance(told.value, StateDamaged)
+
+
+async def test_a_file_that_sqlite_does_not_understand_is_damaged(damaged: Damaged) -> None:
+    damaged.overwrite(44, bytes((0, 0, 0, 9)))
+
+    with pytest.raises(StateDamaged, match="unsupported file format"):
+        examine(damaged.path)
+
+
+async def test_a_journal_that_the_first_start_left_is_no_damage(damaged: Damaged) -> None:
+    damaged.path.with_name(f"{DATABASE}-journal").write_bytes(b"not begun")
+
+    assert (await damaged.look()).rescues == 0

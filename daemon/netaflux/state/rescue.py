@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -105,12 +106,9 @@ def settle(path: Path) -> None:
 
 def _place_aside(path: Path, now: float) -> Path:
     """A name that is free; the time is that of the file system."""
-    for second in range(int(now), int(now) + 1000):
-        stamp = f"{datetime.fromtimestamp(second, UTC):%Y%m%d-%H%M%S}"
-        aside = path.with_name(f"{path.name}.damaged-{stamp}")
-        if not aside.exists():
-            return aside
-    raise StateError(f"{path} is damaged, and beside it is no name left to set it aside")
+    seconds = (datetime.fromtimestamp(second, UTC) for second in count(int(now)))
+    names = (path.with_name(f"{path.name}.damaged-{second:%Y%m%d-%H%M%S}") for second in seconds)
+    return next(name for name in names if not name.exists())
 
 
 def _mended(path: Path, aside: Path) -> Path:

@@ -72,7 +72,7 @@ def _reading(path: Path) -> sqlite3.Connection:
     if _has_bytes(path.with_name(f"{path.name}-journal")):
         how = "mode=rw"  # only a writer can undo what the very first start has left half done
     else:
-        how = "mode=ro" if _has_bytes(log_of(path)) else "immutable=1"
+        how = "mode=ro" if _has_bytes(log_of(path)) else "mode=ro&immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
 
 

@@ -237,12 +237,20 @@ class Program:
         folder: Path,
         streams: Sequence[int],
         report: Path,
+        tampering: Mapping[str, Any] | None = None,
     ) -> None:
         """The same as in the nursery, with the imports to wait for."""
         arguments = [
             nursery_module.__file__,
             "--alone",
-            json.dumps({"words": list(words), "speed": speed, "begun": list(begun)}),
+            json.dumps(
+                {
+                    "words": list(words),
+                    "speed": speed,
+                    "begun": list(begun),
+                    "tampering": tampering or {},
+                }
+            ),
         ]
         stdin, out, err = streams
         subprocess.run(

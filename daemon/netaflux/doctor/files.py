@@ -12,7 +12,7 @@ from netaflux.state.examination import examine
 from netaflux.state.open import DATABASE
 
 DAMAGED = (
-    "Stop netaflux, and copy the state directory elsewhere before anything else: tokens may be saved from it."
+    "Start netaflux anew: it sets the damaged file aside, saves what can be trusted, and says so in its log."
 )
 
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from netaflux.core.errors import StateError, StateForeign
 from netaflux.state.faults import our_errors
+from netaflux.state.header import APPLICATION_ID
 from netaflux.state.open import DATABASE
-from netaflux.state.schema import APPLICATION_ID
 from netaflux.state.versions import migrations
 
 COMPLAINTS = 3

@@ -13,7 +13,7 @@ from netaflux.config import load
 Captured = pytest.CaptureFixture[str]
 Json = dict[str, Any]
 
-ODD = 'Lv/"Kids\' room" \\ #1\n\x7f[[devices]]'
+ODD = 'Lv/"Kids\' room" \\ #1\n\x7f\x9b\U000e0001[[devices]]'
 """A name as a person can give it, or somebody who means harm."""
 
 
@@ -122,6 +122,7 @@ def test_no_name_can_break_out_of_its_block(
     modules += [a_module("02:00:00:00:00:01", ODD), a_module("02:00:00:00:00:02", "!!!")]
     data.devices(toml=True)
     told = capsys.readouterr().out
+    assert told.replace("\n", "").isprintable()
     config = tmp_path / "config.toml"
     config.write_text(f'[netatmo]\nclient_id = "1"\nclient_secret = "2"\n{told}')
 
@@ -169,3 +170,17 @@ def test_an_account_without_a_station_is_told(monkeypatch: pytest.MonkeyPatch, c
     told = capsys.readouterr()
     assert told.out == ""
     assert "nothing that measures is in these accounts" in told.err
+
+
+def test_what_could_not_be_looked_for_is_told_without_a_terminal_too(
+    modules: list[Json], capsys: Captured
+) -> None:
+    remedy = "Run `netaflux authorize --scope read_camera`."
+    told = {"account": "default", "source": "cameras", "reason": "this needs read_camera", "remedy": remedy}
+    modules += [{"event": "unseen", **told}]
+
+    assert data.devices(json=True) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "account default: not looked for cameras: this needs read_camera",
+        f"  → {remedy}",
+    ]

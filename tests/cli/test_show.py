@@ -1,5 +1,7 @@
 """How events look to a person, and to a program."""
 
+import json
+
 import pytest
 
 from netaflux.cli.show import (
@@ -9,7 +11,9 @@ from netaflux.cli.show import (
     as_json,
     explain,
     headway,
+    json_text,
     number,
+    own_zone,
     printable,
     say,
     table,
@@ -74,6 +78,26 @@ def test_a_table_without_a_terminal_cuts_nothing_and_leaves_no_blanks(capsys: Ca
     assert [line.rstrip() for line in lines] == lines
 
 
+def test_a_table_shows_ids_and_names_as_they_are(capsys: Captured) -> None:
+    cells = ("70:ee:50:ab:12:34", "C:\\", "[red]:warning:", "\\[b]")
+    table(("id", "name", ":id:", "[b]"), [cells])
+
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["id", "name", ":id:", "[b]"]
+    assert line.split() == list(cells)
+
+
+def test_a_narrow_terminal_folds_words_and_no_ids(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # rich takes it for one of 80 columns, and leaves styles out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    talk, one, two = "many words " * 20, "70:ee:50:ab:12:34", "64d1e3deb1098051fa010336"
+    table(("id", "what", "more", "module"), [(one, talk, talk, two)], whole=("id", "module"))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [one in lines[1], two in lines[1]] == [True, True]
+    assert max(map(len, lines)) <= 80
+
+
 def test_what_comes_from_elsewhere_steers_no_terminal(capsys: Captured) -> None:
     table(("name",), [(f"[red]{BELL}",)])
     say(BELL)
@@ -99,6 +123,20 @@ def test_json_keeps_its_letters(capsys: Captured) -> None:
     as_json({"name": "Küche"})
 
     assert capsys.readouterr().out == '{\n  "name": "Küche"\n}\n'
+
+
+def test_json_steers_no_terminal_and_loses_nothing(capsys: Captured) -> None:
+    odd = "\x9b2J\x1b\x7f\u202e\u2028\U000e0001 Küche 🔔"
+    as_json({"name": odd})
+    told = capsys.readouterr().out
+
+    assert told.replace("\n", "").isprintable()
+    assert "Küche 🔔" in told
+    assert json.loads(told) == json.loads(json_text({"name": odd})) == {"name": odd}
+
+
+def test_the_machines_zone_has_a_name(utc: None) -> None:
+    assert own_zone() == "UTC"
 
 
 def test_a_table_without_rows_is_nothing(capsys: Captured) -> None:

@@ -1,7 +1,6 @@
 """`netaflux sync` and `netaflux devices`."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +100,7 @@ def _show_plan(plans: list[Json]) -> None:
         for plan in plans
         for errand in plan.get("errands", ())
     ]
-    table(("device", "module", "from", "until", "why"), rows)
+    table(("device", "module", "from", "until", "why"), rows, whole=("module",))
     if not rows:
         say("nothing would be fetched")
     for plan in plans:
@@ -167,10 +166,9 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
         print(_blocks(modules), end="")
     else:
         _show_modules(modules, failed=bool(result["failed"]))
-    if sys.stderr.isatty():  # a hint, for those who have such things
-        for each in unseen:
-            say(f"account {each['account']}: not looked for {each['source']}: {each['reason']}")
-            say(f"  → {each['remedy']}")
+    for each in unseen:
+        say(f"account {each['account']}: not looked for {each['source']}: {each['reason']}")
+        say(f"  → {each['remedy']}")
     for failed in result["failed"]:
         message = about(f"account {failed['account']}", failed["reason"])
         explain({"message": message, "remedy": failed["remedy"]})
@@ -228,5 +226,6 @@ def _block(module: Json, titles: Counter[tuple[str, str]], names: Counter[str]) 
 
 
 def _quoted(text: str) -> str:
-    """A TOML string: names come from elsewhere. JSON's escapes are TOML's, too."""
-    return dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML string: names come from elsewhere. JSON's short escapes are TOML's, too."""
+    quoted = dumps(text, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in quoted)

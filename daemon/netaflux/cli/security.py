@@ -1,6 +1,5 @@
 """`netaflux cameras`, `netaflux events`, `netaflux picture` and `netaflux persons`."""
 
-import json as json_text
 import os
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from cyclopts import Parameter
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import as_json, explain, printable, say, table, when
+from netaflux.cli.show import as_json, explain, json_text, printable, say, table, when
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError, UsageError
 
@@ -176,7 +175,7 @@ def _followed(event: Json) -> None:
 
 def _followed_as_json(event: Json) -> None:
     if event["event"] == "seen":
-        print(json_text.dumps(event, ensure_ascii=False), flush=True)
+        print(json_text(event), flush=True)
     else:
         _talk(event)
 

@@ -2,14 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
+from rich.text import Text
 
 from netaflux.commands.words import Json
 from netaflux.core.masking import printable as escaped
@@ -35,19 +37,30 @@ def explain(event: Json) -> None:
 
 def as_json(data: object) -> None:
     """One JSON document on stdout."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(json_text(data, indent=2))
 
 
-def when(time: float | None) -> str:
+def json_text(data: object, *, indent: int | None = None) -> str:
+    """JSON that keeps its letters and steers no terminal: what is no sign is escaped."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    return "".join(sign if sign == "\n" or sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
+
+
+def own_zone() -> str:
+    """What this machine calls its time, in winter and in summer, such as CET/CEST."""
+    return "/".join(dict.fromkeys(time.tzname))
+
+
+def when(moment: float | None) -> str:
     """Unix seconds as local time that a person reads."""
-    if time is None:
+    if moment is None:
         return "–"
-    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def o_clock(time: float) -> str:
+def o_clock(moment: float) -> str:
     """Unix seconds of today or tomorrow as local time of day."""
-    return datetime.fromtimestamp(time, UTC).astimezone().strftime("%H:%M:%S")
+    return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")
 
 
 def waiting(until: float, reason: str) -> str:
@@ -78,15 +91,36 @@ def number(value: object) -> str:
     return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else printable(value)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table on stdout, if it has rows; without a terminal its lines are not cut."""
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: Collection[str] = (),
+    whole: Collection[str] = ("id",),
+) -> None:
+    """A table on stdout, if it has rows; without a terminal its lines are not cut.
+
+    The columns of `whole` are never folded: what they hold is copied from there.
+    """
     if not rows:
         return
+    # texts, not strings: in those rich would see markup, and emoji between the colons of an id
+    cells = [[Text(printable("–" if cell is None else cell)) for cell in row] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        drawn.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(escape(printable("–" if cell is None else cell)) for cell in row))
+    for heading, column in zip(headings, zip(*cells, strict=True), strict=True):
+        drawn.add_column(
+            Text(heading),
+            justify="right" if heading in right else "left",
+            overflow="fold",
+            no_wrap=heading in whole,
+            min_width=max(cell_len(cell.plain) for cell in column) if heading in whole else None,
+        )
+    for row in cells:
+        drawn.add_row(*row)
+    _print(drawn)
+
+
+def _print(drawn: Table) -> None:
     console = Console(width=None if sys.stdout.isatty() else 400, highlight=False)
     with console.capture() as captured:
         console.print(drawn)
@@ -102,7 +136,7 @@ class SyncProgress:
         self._progress = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=len(doing))),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[told]}", markup=False),
             TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=len("0:00:00"))),
             console=console,
             transient=True,
@@ -128,9 +162,7 @@ class SyncProgress:
         if done is None and event["modules"]:
             done = event["modules_done"] / event["modules"]
         told = " · ".join(headway(event))
-        self._progress.update(
-            self._task, total=None if done is None else 1, completed=done or 0, told=escape(told)
-        )
+        self._progress.update(self._task, total=None if done is None else 1, completed=done or 0, told=told)
 
 
 def headway(event: Json) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from netaflux.core.errors import Unreachable
+from netaflux.core.errors import TooLarge, Unreachable
 from netaflux.http import Http
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -64,8 +64,10 @@ async def test_an_answer_that_has_no_end_is_given_up() -> None:
             await response.write(b"x" * 500)
 
     async with served(endless) as url, Http.open(largest=1000) as exchanges:
-        with pytest.raises(Unreachable, match="more than 1000 bytes"):
+        with pytest.raises(TooLarge, match="more than 1000 bytes") as caught:
             await exchanges.exchange("GET", url)
+
+    assert caught.value.remedy == ""  # it would be as large the next time
 
 
 async def test_a_server_that_says_nothing_is_unreachable_and_the_kind_of_failure_is_told() -> None:

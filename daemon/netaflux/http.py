@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 
 from netaflux import __version__
-from netaflux.core.errors import Unreachable
+from netaflux.core.errors import TooLarge, Unreachable
 
 USER_AGENT = f"netaflux/{__version__}"
 LARGEST_ANSWER = 16 * 2**20
@@ -91,7 +91,7 @@ class Http:
 
         `form` is sent as application/x-www-form-urlencoded; bytes are taken as already encoded. `json`
         is a body of that kind instead.
-        Raises Unreachable where no whole answer came, so that its outcome is unknown.
+        Raises Unreachable where no whole answer came, so that its outcome is unknown; TooLarge is one.
         """
         sent = dict(headers or {})
         if form is not None and not isinstance(form, bytes):
@@ -110,19 +110,19 @@ class Http:
                 headers=sent,
                 allow_redirects=False,
             ) as response:
-                body = await _whole(response, self._largest)
+                body = await _whole(response, url, self._largest)
                 return Answer(response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             message = f"{_place(url)} gives no answer: {_described(error)}"
             raise Unreachable(message, dropped=_is_dropped(error), sent=_may_have_arrived(error)) from error
 
 
-async def _whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+async def _whole(response: aiohttp.ClientResponse, url: str, largest: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > largest:
-            raise aiohttp.ClientPayloadError(f"more than {largest} bytes")
+            raise TooLarge(f"{_place(url)} answers with more than {largest} bytes")
     return bytes(body)
 
 

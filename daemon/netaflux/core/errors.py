@@ -17,7 +17,8 @@ NetafluxError
 ├── NotAuthorized           Netatmo wants the person to authorize again
 ├── NotTold                 a notice for a person was not taken
 ├── OutcomeUnknown          whether what was to be changed is changed cannot be told
-├── Unreachable             no whole HTTP answer came: DNS, connection, time-out, size
+├── Unreachable             no whole HTTP answer came: DNS, connection, time-out
+│   └── TooLarge            the answer is larger than what we hold; asking again brings the same
 ├── NetatmoError            Netatmo answered, and said no
 │   ├── TokenRejected       the access token is not current: refresh once, repeat once
 │   ├── GrantRefused        the token endpoint refused a grant (`invalid_grant`, `invalid_client`, …)
@@ -178,6 +179,12 @@ class Unreachable(NetafluxError):
         """Whether a connection that stood was closed before any answer: often one that had been idle."""
         self.sent = sent
         """Whether the request may have arrived; no connection, no arrival."""
+
+
+class TooLarge(Unreachable):
+    """The answer is larger than what we are willing to hold."""
+
+    advice = ""
 
 
 class NetatmoError(NetafluxError):

@@ -21,6 +21,7 @@ from netaflux.core.errors import (
     NetatmoError,
     QuotaReached,
     TokenRejected,
+    TooLarge,
     Unreachable,
     UpstreamFault,
 )
@@ -264,6 +265,8 @@ def _soon(error: Busy | UpstreamFault) -> bool:
 
 
 def _passes(error: BaseException) -> bool:
+    if isinstance(error, TooLarge):
+        return False
     return isinstance(error, Unreachable) or (isinstance(error, Busy | UpstreamFault) and _soon(error))
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from netaflux.core.errors import NotFound, Unreachable, UpstreamFault
+from netaflux.core.errors import NotFound, TooLarge, Unreachable, UpstreamFault
 from netaflux.core.model import Lane
-from netaflux.http import Answer, Http
+from netaflux.http import LARGEST_ANSWER, Answer, Http
 from netaflux.netatmo.camera_events import Picture
 from netaflux.netatmo.client import NetatmoClient
 from netaflux.netatmo.errors import OK
@@ -32,7 +32,8 @@ async def fetched(picture: Picture, *, http: Http, client: NetatmoClient) -> Ima
     """The picture itself.
 
     Its host gets nothing but the address: no token, and no second question after a redirect. Raises NotFound
-    where it has expired or is gone, UpstreamFault where what comes is no picture, and what a call raises.
+    where it has expired or is gone, TooLarge, UpstreamFault where what comes is no picture, and what a call
+    raises.
     """
     if picture.url is None:
         return image_of(await _by_key(picture, client))
@@ -41,6 +42,8 @@ async def fetched(picture: Picture, *, http: Http, client: NetatmoClient) -> Ima
     host = urlsplit(picture.url).hostname
     try:
         answer = await http.exchange("GET", picture.url)
+    except TooLarge as error:
+        raise TooLarge(f"the picture is too big: more than {LARGEST_ANSWER // 2**20} MiB") from error
     except Unreachable as error:
         # its message would hold the address's path
         raise Unreachable(f"{host} gives no answer for the picture", advice="Try again.") from error

@@ -158,6 +158,14 @@ def test_a_home_that_answers_with_errors_alone_has_nothing_that_can_be_reached()
     assert len(seen.modules) == 7
 
 
+def test_the_status_of_another_home_is_none() -> None:
+    other = status_of(id="5d0000000000000000000009", rooms=[{"id": "2746182631"}], therm_mode="away")
+
+    assert home(status=other) == homes_of(DATA)[0]
+    assert home(status=status_of(id=f" {HOME_ID.upper()}")).known_status
+    assert home(status=status_of(id=None)).known_status
+
+
 def test_what_only_the_status_knows_is_added() -> None:
     new = {"id": "09:00:00:00:00:05", "type": "NRV", "battery_state": "full"}
     seen = home(status=status_of(modules=[new], rooms=[{"id": 77, "therm_measured_temperature": 18}]))

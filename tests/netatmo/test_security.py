@@ -1,5 +1,6 @@
 """Security over real sockets, against the simulated Netatmo."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,12 +15,13 @@ from netaflux.core.errors import (
     OutcomeUnknown,
     QuotaReached,
     ScopeDenied,
+    TooLarge,
     Unreachable,
     UpstreamFault,
     UsageError,
 )
 from netaflux.core.model import ModuleId
-from netaflux.http import Http
+from netaflux.http import LARGEST_ANSWER, Http
 from netaflux.netatmo.camera_events import CameraEvent, Picture
 from netaflux.netatmo.cameras import Camera, GuardedHome, Person
 from netaflux.netatmo.housing import Housing
@@ -31,7 +33,7 @@ from netaflux.simulator.accounts import ALL_SCOPES
 from netaflux.simulator.guard import PICTURE_LIFETIME, signature
 from netaflux.simulator.picture import jpeg
 from tests.fakes import TurnedClock
-from tests.netatmo.world import Keeper, Wired, wired
+from tests.netatmo.world import Handler, Keeper, Wired, serving, wired
 from tests.simulator.guarded import ANNE, DRIVE, HALL, HOME, STRANGER, guarded_house
 
 NOW = 1_700_000_000
@@ -86,6 +88,13 @@ async def on_stage(*, scopes: tuple[str, ...] = SCOPES, total: float = 5) -> Asy
             yield Scene(security, served, whole)
 
 
+@asynccontextmanager
+async def events_from(handler: Handler) -> AsyncIterator[Security]:
+    """Security whose events that handler tells."""
+    async with serving({"getevents": handler}) as url, wired(url) as whole, Http.open() as http:
+        yield Security(whole.client, http, Housing(whole.client))
+
+
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
     async with on_stage() as scene:
@@ -107,6 +116,41 @@ async def test_a_server_that_repeats_a_page_is_not_asked_for_ever(scene: Scene) 
 
     assert [event.id for event in events] == scene.truth()[:30]
     assert scene.asked("getevents") == 2
+
+
+async def test_a_server_that_always_tells_new_ids_is_not_asked_for_ever() -> None:
+    """It answers every page with the same events under other ids."""
+    asked: list[str] = []
+
+    async def renames(request: web.Request) -> web.Response:
+        asked.append(request.query.get("event_id", ""))
+        events = [{"id": f"{len(asked)}-{number}", "time": NOW - number} for number in range(30)]
+        return web.json_response({"status": "ok", "body": {"home": {"id": HOME, "events": events}}})
+
+    async with events_from(renames) as security, asyncio.timeout(5):
+        told = [event.id async for event in security.events(HOME)]
+
+    assert (len(told), asked) == (60, ["", "1-29"])
+
+
+async def test_a_home_is_not_asked_for_more_pages_than_anybody_has(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netaflux.netatmo.security.MOST_PAGES", 3)
+
+    assert [event.id for event in await scene.events()] == scene.truth()[:88]
+    assert scene.asked("getevents") == 3
+
+
+async def test_an_event_is_found_by_its_id_in_any_spelling() -> None:
+    async def answers(_: web.Request) -> web.Response:
+        events = [{"id": "64D1E3deb109", "time": NOW}]
+        return web.json_response({"status": "ok", "body": {"home": {"id": HOME, "events": events}}})
+
+    async with events_from(answers) as security:
+        found = [await security.event(HOME, text) for text in ("64D1E3deb109", " 64d1e3DEB109 ", "64d1")]
+
+    assert [event and event.id for event in found] == ["64D1E3deb109", "64D1E3deb109", None]
 
 
 async def test_events_since_a_moment_end_there(scene: Scene) -> None:
@@ -219,6 +263,19 @@ async def test_an_old_picture_is_had_by_its_id_and_key(scene: Scene) -> None:
 async def test_an_old_picture_that_there_is_not_is_not_found(scene: Scene) -> None:
     with pytest.raises(NotFound):
         await scene.security.face(replace(KNOWN, face=Picture(None, None, "5d44", "wrong")))
+
+
+async def test_a_picture_that_is_too_big_is_not_worth_another_try(scene: Scene) -> None:
+    async def answers(_: web.Request) -> web.Response:
+        return web.Response(body=jpeg("huge") + bytes(LARGEST_ANSWER), content_type="image/jpeg")
+
+    host = web.Application()
+    host.router.add_get("/huge.jpg", answers)
+    async with TestServer(host) as server:
+        with pytest.raises(TooLarge, match="too big: more than 16 MiB") as caught:
+            await scene.security.face(replace(KNOWN, face=Picture(str(server.make_url("/huge.jpg")))))
+
+    assert "again" not in f"{caught.value.message} {caught.value.remedy}"
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def test_a_whole_number_is_no_text_and_no_truth(value: object) -> None:
     assert type(whole(value)) in (int, type(None))
 
 
-@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_what_is_not_finite_is_not_whole(value: float) -> None:
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e300, -1e17])
+def test_what_is_not_finite_or_no_longer_exact_is_not_whole(value: float) -> None:
     assert whole(value) is None
 
 

@@ -27,9 +27,8 @@ async def picture(app: App, asked: Json) -> AsyncGenerator[Json, None]:
 
 
 async def _of_event(found: Places, event_id: str, nobody: UnknownName) -> Image:
-    wanted = "".join(event_id.split()).lower()
     for place in found.places:
-        event = await place.security.event(place.home.id, wanted)
+        event = await place.security.event(place.home.id, event_id)
         if event is not None:
             return await place.security.picture(event)
     raise UnknownName(

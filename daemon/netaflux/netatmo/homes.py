@@ -11,7 +11,7 @@ from typing import Final
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.measures import measures_of
 from netaflux.core.model import ModuleId, Number
-from netaflux.core.names import Called
+from netaflux.core.names import Called, plain_id
 from netaflux.netatmo.errors import Envelope
 from netaflux.netatmo.schedules import Schedule, schedule_of
 from netaflux.netatmo.stations import NAMELESS_KIND
@@ -157,9 +157,12 @@ def with_status(home: Home, envelope: Envelope) -> Home:
     """The home as an answer of homestatus shows it.
 
     A module that the answer does not tell of, or only with an error, is unreachable; one that homesdata does
-    not know is added.
+    not know is added. The status of another home is none of this one's.
     """
     status = thing(thing(envelope.get("body")).get("home"))
+    whose = identity(status.get("id"))
+    if whose is not None and plain_id(whose) != plain_id(home.id):
+        return home
     lost = {fault.device: fault.code for fault in faults(envelope)}
     modules = {module_id(raw.get("id")): raw for raw in things(status.get("modules"))}
     known = {module.id: module for module in home.modules}

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from math import inf
 
 from netaflux.core.errors import DeviceUnreachable, NotFound, ScopeDenied, UsageError
 from netaflux.core.model import Lane
+from netaflux.core.names import plain_id
 from netaflux.http import Http
 from netaflux.netatmo.camera_events import CameraEvent, events_of
 from netaflux.netatmo.cameras import Camera, GuardedHome, GuardedHomes, Person, guarded_home, homes_of_old
@@ -23,6 +25,8 @@ READ_SCOPES = ("read_camera", "read_presence", "read_doorbell")
 WRITE_SCOPES = ("write_camera",)
 PAGE_EVENTS = 30
 """How many events one answer of getevents holds, if it is not asked for more."""
+MOST_PAGES = 3000
+"""Pages of one home's events that are asked for: more than cameras tell of in years."""
 LOOK = "`netaflux persons`"
 
 
@@ -73,13 +77,15 @@ class Security:
         """A home's events, the newest first and each once, page after page until Netatmo has no more.
 
         `since` ends it at a moment, `known` at an event's id, which is left out. It ends where a page brings
-        nothing new: pages overlap, and a server that repeats itself must not be asked for ever.
+        nothing new, or goes no further back than the one before: pages overlap, and a server that repeats
+        itself, or tells new ids each time, must not be asked for ever.
         """
         asked = {"home_id": home, "size": str(PAGE_EVENTS)}
         asked |= {"device_id": camera} if camera else {}
         asked |= {"person_id": person} if person else {}
         seen: set[object] = set()
-        while True:
+        reached = inf
+        for _ in range(MOST_PAGES):
             page = events_of(await self._read("getevents", asked, lane), home)
             fresh = [event for event in page if event.identity not in seen]
             seen |= {event.identity for event in fresh}
@@ -89,8 +95,10 @@ class Security:
                 if since is None or event.time is None or event.time >= since:
                     yield event
             cursor = next((event.id for event in reversed(fresh) if event.id), None)
-            if cursor is None or _reaches(fresh, since):
+            end = _end(fresh)
+            if cursor is None or end >= reached or (since is not None and end < since):
                 return
+            reached = end
             asked["event_id"] = cursor
             lane = Lane.HISTORY
 
@@ -100,10 +108,10 @@ class Security:
         return Sightings(events, [person.id for person in home.known_persons])
 
     async def event(self, home: str, event_id: str, *, most: int = 300) -> CameraEvent | None:
-        """One event by its id, looked for among the newest `most`; its pictures' addresses are fresh."""
-        looked = 0
+        """One event by its id, in any spelling, among the newest `most`; its pictures are fresh."""
+        looked, wanted = 0, plain_id(event_id)
         async for event in self.events(home):
-            if event.id == event_id:
+            if event.id is not None and plain_id(event.id) == wanted:
                 return event
             looked += 1
             if looked >= most:
@@ -166,7 +174,6 @@ def _guarded(home: Home) -> GuardedHome | None:
     return guarded_home(home.raw, home.raw_status if home.known_status else None, lost)
 
 
-def _reaches(page: Sequence[CameraEvent], since: int | None) -> bool:
-    """Whether a page goes back beyond a moment."""
-    times = [event.time for event in page if event.time is not None]
-    return since is not None and bool(times) and times[-1] < since
+def _end(page: Sequence[CameraEvent]) -> float:
+    """How far back a page goes; one without a time goes nowhere."""
+    return next((event.time for event in reversed(page) if event.time is not None), inf)

@@ -9,6 +9,8 @@ from netaflux.netatmo.errors import Envelope
 
 _EARLIEST, _LATEST = 1_000_000_000, 4_102_444_800
 """2001 and 2100: a server's clock outside of them is not set."""
+_EXACT = 2**53
+"""Up to here each whole number has a float of its own; those beyond are no longer what was meant."""
 
 NOTHING: Mapping[str, object] = {}
 
@@ -31,7 +33,7 @@ def texts(value: object) -> tuple[str, ...]:
 def whole(value: object) -> int | None:
     """A whole number, be it written as 5 or as 5.0."""
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        return int(value) if value.is_integer() and abs(value) <= _EXACT else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

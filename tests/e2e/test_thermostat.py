@@ -247,6 +247,30 @@ async def test_a_name_that_is_several_s_lists_their_ids(tmp_path: Path) -> None:
     assert writes(home) == ["setroomthermpoint"]
 
 
+async def test_a_home_that_two_accounts_see_is_one(tmp_path: Path) -> None:
+    house = House(homes=[energy_home()])
+    async with household(a_world(house, house), tmp_path, clock=TurnedClock(NOW)) as home:
+        home.sections["netatmo.accounts.parents"] = {"refresh_token": home.served.refresh_tokens["parents"]}
+        listed = await home.command("homes")
+        _, done = await asked(home, do="set", room="Bath", temperature=20, confirmed=True)
+
+    assert [each["event"] for each in listed] == ["home", "result"]
+    assert (done["event"], done["changed"]) == ("result", True)
+    assert writes(home) == ["setroomthermpoint"]
+
+
+async def test_the_homes_are_listed_with_a_cameras_scope_too(tmp_path: Path) -> None:
+    world = a_world(House(homes=[energy_home()]), scopes=("read_station", "read_camera"))
+    async with household(world, tmp_path, clock=TurnedClock(NOW)) as home:
+        listed, _ = await home.command("homes")
+        lesser = home.served.netatmo.logins.issue("default", ["read_station"])
+        home.sections["netatmo"]["refresh_token"] = lesser.refresh
+        (result,) = await home.command("homes")
+
+    assert (listed["name"], result["exit_code"]) == ("AR Home", 77)
+    assert "read_thermostat or read_camera or read_presence or read_doorbell" in result["failed"][0]["reason"]
+
+
 async def test_an_account_without_heating_says_so(tmp_path: Path) -> None:
     async with household(a_world(estate(NOW, days=1)), tmp_path, clock=TurnedClock(NOW)) as home:
         (failed,) = await asked(home, do="show")

@@ -8,9 +8,10 @@ from netaflux.app import App, Connected
 from netaflux.commands.words import Json, account_named
 from netaflux.core.errors import NetafluxError, NoDevice, NotAuthorized, UnknownName, UsageError
 from netaflux.core.names import the_one
-from netaflux.netatmo.energy import Energy
+from netaflux.netatmo.energy import READ, Energy
 from netaflux.netatmo.heating import Heating, heated_rooms
 from netaflux.netatmo.homes import Home, Room
+from netaflux.netatmo.scopes import needing
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,27 @@ class Heated:
         return things[0]
 
 
-async def heated(app: App, account: str | None) -> Heated:
-    """Ask all accounts, or the one that is named. Raises UsageError for an account that there is none of."""
+async def heated(app: App, account: str | None, *scopes: str) -> Heated:
+    """Ask all accounts, or the one that is named; a home that several see is the first one's.
+
+    `scopes` are those of which one will do. Raises UsageError for an account that there is none of.
+    """
     found = Heated()
     names = list(app.accounts) if account is None else [account_named(account, list(app.accounts))]
     for name in names:
         connected = app.accounts[name]
         try:
-            heating: Heating = await connected.netatmo.energy.heating()
+            heating = await _heating(connected, scopes or (READ,))
         except NetafluxError as error:
             found.errors.append(error)
             found.failed.append({"account": name, "reason": error.message, "remedy": error.remedy})
             continue
-        found.homes += [HomeOf(connected, home) for home in heating.homes]
-        found.all_homes += [HomeOf(connected, home) for home in heating.all_homes]
+        known = {each.id for each in found.all_homes}
+        found.all_homes += [HomeOf(connected, home) for home in heating.all_homes if home.id not in known]
+        found.homes += [HomeOf(connected, home) for home in heating.homes if home.id not in known]
     return found
+
+
+async def _heating(connected: Connected, scopes: Sequence[str]) -> Heating:
+    with needing(scopes, connected.name, lambda: connected.keeper.scopes):
+        return Heating(await connected.netatmo.housing.homes())

@@ -10,8 +10,10 @@ from netaflux.app import App
 from netaflux.commands.heated import HomeOf, heated
 from netaflux.commands.words import Json
 from netaflux.core.settings import Part
+from netaflux.netatmo.energy import READ
 from netaflux.netatmo.heating import heating_schedules
 from netaflux.netatmo.homes import HomeModule, Room
+from netaflux.netatmo.security import READ_SCOPES
 from netaflux.netatmo.wire import text, truth
 
 
@@ -23,7 +25,7 @@ class HomesRequest(Part):
 
 async def homes(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List the homes."""
-    found = await heated(app, HomesRequest.model_validate(asked).account)
+    found = await heated(app, HomesRequest.model_validate(asked).account, READ, *READ_SCOPES)
     for home in found.all_homes:
         yield _home(home)
     yield {"event": "result", "failed": found.failed, "exit_code": found.exit_code}

@@ -34,6 +34,17 @@ from tests.virtual import VirtualClock, daemon, run_virtually, until
 
 HOUR, DAY = 3600, 86_400
 ROOMS, BOILERS, EVENTS = "/api/getroommeasure", "/api/getmeasure", "/api/getevents"
+EVERYTHING = "netaflux authorize " + " ".join(
+    f"--scope {scope}"
+    for scope in (
+        "read_station",
+        "read_homecoach",
+        "read_thermostat",
+        "read_camera",
+        "read_presence",
+        "read_doorbell",
+    )
+)
 
 
 @pytest.fixture
@@ -217,9 +228,42 @@ async def test_what_may_not_be_looked_for_is_told_without_a_call(tmp_path: Path)
 
         unseen = {each["source"]: each["remedy"] for each in told if each["event"] == "unseen"}
         assert set(unseen) == {"coaches", "rooms", "boilers", "cameras"}
-        assert unseen["rooms"] == ("Run `netaflux authorize --scope read_station --scope read_thermostat`.")
+        # the next authorization takes the place of this one, so that one must ask for everything
+        assert set(unseen.values()) == {f"Run `{EVERYTHING}`."}
         assert told[-1]["exit_code"] == 0
         assert home.served.netatmo.ledger.counts["/api/homesdata"] == 0
+
+
+async def test_several_scopes_that_are_missing_are_asked_for_by_one_command(tmp_path: Path) -> None:
+    async with household(lived_in(scopes=("read_station", "read_homecoach")), tmp_path) as home:
+        home.devices = [ROOM, BOILER, CAMERA, COACH]
+        told = await home.command("check")
+
+    failed = [each for each in told if each["event"] == "check" and not each["ok"]]
+    assert [each["what"] for each in failed] == ["account default"]
+    assert failed[0]["remedy"] == f"Run `{EVERYTHING}`."
+    assert failed[0]["text"].count("this needs read_thermostat") == 1
+    assert failed[0]["text"].count("this needs read_camera") == 1
+    assert told[-1]["exit_code"] == 77
+
+
+async def test_an_account_of_several_kinds_without_tokens_is_told_once(tmp_path: Path) -> None:
+    async with household(lived_in(), tmp_path) as home:
+        home.devices = [ROOM, BOILER, CAMERA, COACH]
+        del home.sections["netatmo"]["refresh_token"]
+        told = await home.command("check")
+
+    failed = [each["what"] for each in told if each["event"] == "check" and not each["ok"]]
+    assert failed == ["account default"]
+
+
+async def test_a_configured_device_mirrors_its_module_before_the_first_run(home: Household) -> None:
+    home.devices = [ROOM, {**CAMERA, "module": "nobody"}]
+    told = await home.command("devices")
+
+    mirrored = {each["name"]: each["mirrored_by"] for each in told if each["event"] == "module"}
+    assert mirrored.pop("Living room") == ["Living"]
+    assert not any(mirrored.values())
 
 
 async def test_verify_finds_and_mends_what_is_missing_of_them(home: Household) -> None:
@@ -246,7 +290,8 @@ async def test_check_tells_of_each_kind(home: Household) -> None:
         "device Living: mirrors 1746182631: Temp_C, Temp_F, Setpoint_C, Setpoint_F" in line for line in lines
     )
     assert any("2 rooms" in line for line in lines)
-    assert any("1 thermostats with a boiler" in line for line in lines)
+    assert any("1 thermostat with a boiler" in line for line in lines)
+    assert any("1 Home Coach" in line and "Coaches" not in line for line in lines)
     assert told[-1]["exit_code"] == 0
 
 

@@ -166,13 +166,21 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
         print(_blocks(modules), end="")
     else:
         _show_modules(modules, failed=bool(result["failed"]))
-    for each in unseen:
-        say(f"account {each['account']}: not looked for {each['source']}: {each['reason']}")
-        say(f"  → {each['remedy']}")
+    _show_unseen(unseen)
     for failed in result["failed"]:
         message = about(f"account {failed['account']}", failed["reason"])
         explain({"message": message, "remedy": failed["remedy"]})
     return code
+
+
+def _show_unseen(unseen: list[Json]) -> None:
+    """What could not be looked for, and for each account once what to do about all of it."""
+    remedies: dict[tuple[str, str], None] = {}
+    for each in unseen:
+        say(f"account {each['account']}: not looked for {each['source']}: {each['reason']}")
+        remedies[each["account"], each["remedy"]] = None
+    for _, todo in remedies:
+        say(f"  → {todo}")
 
 
 def _show_modules(modules: list[Json], *, failed: bool) -> None:

@@ -3,21 +3,24 @@
 Events: one `check` each (`what`, `ok`, `text`, `remedy`), then `result`. It uploads nothing.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
 from netaflux.app import App, Connected
+from netaflux.commands.leave import remedy
 from netaflux.commands.words import Json, iso
-from netaflux.core.errors import ConfigError, NetafluxError
+from netaflux.core.errors import ConfigError, NetafluxError, ScopeDenied
 from netaflux.core.model import SourceName
-from netaflux.flow.account import Account, Roster
+from netaflux.flow.account import Roster
 from netaflux.flow.door import Door
 
-WORDS = {each: each.value for each in SourceName} | {
-    SourceName.STATIONS: "modules",
-    SourceName.COACHES: "Home Coaches",
-    SourceName.BOILERS: "thermostats with a boiler",
+WORDS: Mapping[SourceName, tuple[str, str]] = {
+    SourceName.STATIONS: ("module", "modules"),
+    SourceName.COACHES: ("Home Coach", "Home Coaches"),
+    SourceName.ROOMS: ("room", "rooms"),
+    SourceName.BOILERS: ("thermostat with a boiler", "thermostats with a boiler"),
+    SourceName.CAMERAS: ("camera", "cameras"),
 }
-"""What an account has, in words."""
+"""What an account has, one of it and several."""
 
 
 async def check(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
@@ -43,8 +46,8 @@ async def _checks(app: App) -> AsyncIterator[tuple[Json, int]]:
 def parts(app: App) -> Iterator[tuple[str, AsyncGenerator[tuple[Json, int], None]]]:
     """What is tried, each by itself: what it is, and what comes of it, with exit codes."""
     yield "state", _state(app)
-    for connected, account in app.kinds():
-        yield f"account {connected.name}", _account(connected, account)
+    for connected in app.accounts.values():
+        yield f"account {connected.name}", _account(connected)
     for door in app.doors.values():
         yield f"destination {door.name}", _door(app, door)
 
@@ -66,17 +69,40 @@ async def _state(app: App) -> AsyncGenerator[tuple[Json, int], None]:
         yield _failed("state", error)
 
 
-async def _account(connected: Connected, account: Account) -> AsyncGenerator[tuple[Json, int], None]:
-    what = f"account {connected.name}"
-    try:
-        roster = await account.preview()
-    except NetafluxError as error:
-        yield _failed(what, error)
-        return
-    found = f"{len(roster.survey.modules)} {WORDS[account.source_name]}"
-    yield _said(what, f"authorized until {iso(connected.keeper.expires_at)}, {found}")
-    for said in _devices(roster):
-        yield said
+async def _account(connected: Connected) -> AsyncGenerator[tuple[Json, int], None]:
+    """Each kind of modules that devices mirror; one failure of several kinds is told once."""
+    what, failures = f"account {connected.name}", dict[str, NetafluxError]()
+    denied: dict[SourceName, ScopeDenied] = {}
+    for account in connected.mirrored:
+        try:
+            roster = await account.preview()
+        except ScopeDenied as error:
+            denied[account.source_name] = error
+        except NetafluxError as error:
+            failures[error.message] = error
+        else:
+            for said in _found(connected, account.source_name, roster):
+                yield said
+    if denied:
+        missing = _denied(connected, denied)
+        failures[missing.message] = missing
+    for failure in failures.values():
+        yield _failed(what, failure)
+
+
+def _found(connected: Connected, source: SourceName, roster: Roster) -> Iterator[tuple[Json, int]]:
+    number = len(roster.survey.modules)
+    found = f"{number} {WORDS[source][number != 1]}"
+    expires = iso(connected.keeper.expires_at)
+    yield _said(f"account {connected.name}", f"authorized until {expires}, {found}")
+    yield from _devices(roster)
+
+
+def _denied(connected: Connected, denied: Mapping[SourceName, ScopeDenied]) -> ScopeDenied:
+    """All refusals as one, with the one command that helps against all of them."""
+    text = "; ".join(dict.fromkeys(error.message for error in denied.values()))
+    advice = remedy(connected, denied) or next(iter(denied.values())).remedy
+    return ScopeDenied(text, advice=advice)
 
 
 def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:

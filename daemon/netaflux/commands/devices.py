@@ -4,22 +4,14 @@ Events: one `module` each, one `unseen` for each kind of modules that the accoun
 `source`, `reason`, `remedy`), then `result`; an account that cannot be read is an entry of `failed`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from netaflux.app import App, Connected
+from netaflux.commands.leave import SCOPES, is_given, remedy
 from netaflux.commands.words import Json
+from netaflux.core.devices import Device, identify
 from netaflux.core.errors import NetafluxError, NotAuthorized, ScopeDenied
-from netaflux.core.model import Module, ModuleId, SourceName, Survey
-from netaflux.netatmo.scopes import to_grant
-
-SCOPES: Final[Mapping[SourceName, tuple[str, ...]]] = {
-    SourceName.COACHES: ("read_homecoach",),
-    SourceName.ROOMS: ("read_thermostat",),
-    SourceName.BOILERS: ("read_thermostat",),
-    SourceName.CAMERAS: ("read_camera", "read_presence", "read_doorbell"),
-}
-"""Any of these lets an account look; without one no call is made."""
+from netaflux.core.model import DeviceName, Module, SourceName, Survey
 
 
 async def devices(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
@@ -38,21 +30,23 @@ async def devices(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa:
 
 
 async def _found(app: App, connected: Connected) -> AsyncIterator[Json]:
+    unseen: dict[SourceName, ScopeDenied] = {}
     for source in SourceName:
         survey = await _survey(connected, source)
         if isinstance(survey, ScopeDenied):
-            told = {"account": connected.name, "source": source.value}
-            yield {"event": "unseen", **told, "reason": survey.message, "remedy": survey.remedy}
+            unseen[source] = survey
             continue
         for module in survey.modules:
-            yield _module(app, module, source)
+            yield _module(app, module, source, _mirrors(app, module, survey.modules, source))
+    for source, denied in unseen.items():
+        told = {"account": connected.name, "source": source.value, "reason": denied.message}
+        yield {"event": "unseen", **told, "remedy": remedy(connected, unseen) or denied.remedy}
 
 
 async def _survey(connected: Connected, source: SourceName) -> Survey | ScopeDenied:
-    needed, granted = SCOPES.get(source, ()), connected.keeper.scopes
-    if needed and granted and not set(needed) & set(granted):
-        command = to_grant(needed, connected.name, granted)
-        return ScopeDenied(f"this needs {' or '.join(needed)}", advice=f"Run `{command}`.")
+    """What there is of the source; no call is made where it is known that it would be refused."""
+    if source is not SourceName.STATIONS and not is_given(connected, source):
+        return ScopeDenied(f"this needs {' or '.join(SCOPES[source])}")
     try:
         return await connected.sources[source].survey()
     except ScopeDenied as error:
@@ -61,7 +55,7 @@ async def _survey(connected: Connected, source: SourceName) -> Survey | ScopeDen
         return error
 
 
-def _module(app: App, module: Module, source: SourceName) -> Json:
+def _module(app: App, module: Module, source: SourceName, mirrors: Sequence[DeviceName]) -> Json:
     return {
         "event": "module",
         "account": module.account,
@@ -76,15 +70,18 @@ def _module(app: App, module: Module, source: SourceName) -> Json:
         "newest": module.newest,
         "measures": list(module.measures),
         "channels": [channel.name for channel in app.catalogue.channels_for(module.measures)],
-        "mirrored_by": _mirrors(app, module.id),
+        "mirrored_by": list(mirrors),
     }
 
 
-def _mirrors(app: App, module: ModuleId) -> list[str]:
-    """The configured devices that mirror a module, as far as is known."""
-    bindings = (
-        app.state.bindings.binding(device.name)
-        for connected in app.accounts.values()
-        for device in connected.devices
-    )
-    return [binding.device for binding in bindings if binding and binding.module == module]
+def _mirrors(app: App, module: Module, modules: Sequence[Module], source: SourceName) -> list[DeviceName]:
+    """The configured devices that mirror a module, or will as soon as they are looked for."""
+    devices = [device for connected in app.accounts.values() for device in connected.devices]
+    return [device.name for device in devices if _is_of(app, device, module, modules, source)]
+
+
+def _is_of(app: App, device: Device, module: Module, modules: Sequence[Module], source: SourceName) -> bool:
+    binding = app.state.bindings.binding(device.name)
+    if device.account == module.account and device.source is source:
+        return identify(device, modules, binding) == module
+    return binding is not None and binding.module == module.id

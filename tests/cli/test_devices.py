@@ -177,10 +177,11 @@ def test_what_could_not_be_looked_for_is_told_without_a_terminal_too(
 ) -> None:
     remedy = "Run `netaflux authorize --scope read_camera`."
     told = {"account": "default", "source": "cameras", "reason": "this needs read_camera", "remedy": remedy}
-    modules += [{"event": "unseen", **told}]
+    modules += [{"event": "unseen", **told}, {"event": "unseen", **told, "source": "rooms"}]
 
     assert data.devices(json=True) == 0
     assert capsys.readouterr().err.splitlines() == [
         "account default: not looked for cameras: this needs read_camera",
+        "account default: not looked for rooms: this needs read_camera",
         f"  → {remedy}",
     ]

@@ -1,6 +1,7 @@
 """How events look to a person, and to a program."""
 
 import json
+import time
 
 import pytest
 
@@ -135,8 +136,14 @@ def test_json_steers_no_terminal_and_loses_nothing(capsys: Captured) -> None:
     assert json.loads(told) == json.loads(json_text({"name": odd})) == {"name": odd}
 
 
-def test_the_machines_zone_has_a_name(utc: None) -> None:
-    assert own_zone() == "UTC"
+@pytest.mark.parametrize(("zone", "named"), [("UTC", "UTC"), ("Europe/Paris", "CET/CEST")])
+def test_the_machines_zone_has_a_name(
+    zone: str, named: str, utc: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+
+    assert own_zone() == named
 
 
 def test_a_table_without_rows_is_nothing(capsys: Captured) -> None:

@@ -132,6 +132,41 @@ def test_an_extreme_that_is_none_is_a_dash(events: list[Json], capsys: Captured,
 
 
 @pytest.mark.parametrize(
+    ("zones", "told"),
+    [
+        (("Asia/Kathmandu", "Asia/Kathmandu"), "times are Asia/Kathmandu\n"),
+        (("Asia/Kathmandu", None), "times are Asia/Kathmandu (AR Home), UTC (Cabin)\n"),
+    ],
+)
+def test_the_extremes_of_a_day_have_the_times_of_the_stations(
+    events: list[Json], capsys: Captured, utc: None, zones: tuple[str, str | None], told: str
+) -> None:
+    nothing = {"event": "extremes", "name": "Porch", "driest": None, "dampest": None, "warmest": None}
+    cold = {"value": -3.5, "time": 1_700_000_000}
+    stations = zip(("AR Home", "Cabin"), zones, strict=True)
+    events += [{**nothing, "station": name, "timezone": zone, "coldest": cold} for name, zone in stations]
+    events.append(result())
+
+    assert weather.minmax(day=True) == 0
+    shown = capsys.readouterr()
+    assert "-3.5 °C, 11-15 03:58" in shown.out.splitlines()[1]
+    assert shown.err == told
+
+
+@pytest.mark.parametrize("odd", [1e15, -1, "x", 1_700_000_000.5])
+def test_what_cannot_be_a_moment_is_a_dash(events: list[Json], capsys: Captured, odd: object) -> None:
+    asked = {"types": ["date_min_temp"], "units": [""], "timezone": "Asia/Kathmandu"}
+    events += [
+        {"event": "module", "name": "Porch", "id": "02:00:00:00:00:01", "scale": "1day", **asked},
+        {"event": "rows", "rows": [[1_700_000_000, odd]]},
+        result(),
+    ]
+
+    assert weather.measure("Porch") == 0
+    assert line(capsys) == "2023-11-15 –"
+
+
+@pytest.mark.parametrize(
     ("scale", "begin"),
     [("max", "2023-11-14 22:13:20"), ("3hours", "2023-11-14 22:13:20"), ("1day", "2023-11-15")],
 )

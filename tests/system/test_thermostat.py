@@ -77,6 +77,7 @@ async def test_what_is_set_is_then_shown(netaflux: Program, outside: Outside) ->
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("done: set Bath (AR Home) to 23.5 °C until ")
+    assert table.out.splitlines()[0].endswith("; times are Europe/Paris")
     line = next(line for line in table.out.splitlines() if line.startswith("Bath"))
     assert line.split()[3:5] == ["23.5", "manual"]
     (home,) = document.json["homes"]
@@ -142,6 +143,15 @@ def test_at_a_terminal_a_person_is_asked(
     assert ("Nothing was changed." in said.err) is not bool(written)
     assert said.out.startswith(told)
     assert len(writes(outside)) == written
+
+
+async def test_an_account_that_fails_is_not_one_without_a_home(netaflux: Program, outside: Outside) -> None:
+    token = outside.served.netatmo.logins.issue("default", ["read_station"])
+    netaflux.sections["netatmo"]["refresh_token"] = token.refresh
+    ended = await netaflux("homes")
+
+    assert (ended.code, ended.out) == (77, "")
+    assert "this needs" in ended.err
 
 
 def test_the_help_of_every_thermostat_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:

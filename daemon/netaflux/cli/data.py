@@ -9,7 +9,7 @@ from json import dumps
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
 from netaflux.cli.show import SyncProgress, about, as_json, explain, number, printable, say, table, when
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, last_of
 
 DEFAULT_PLACE = Place()
 
@@ -156,10 +156,11 @@ def devices(*, json: bool = False, toml: bool = False, place: Place = DEFAULT_PL
         {"module": modules, "unseen": unseen}.get(event["event"], results).append(event)
 
     code = carry_out(place, "devices", {}, take)
-    result = results[-1]
+    result = last_of(results)
     if result["event"] == "failed":
         explain(result)
-        return code
+    if result["event"] != "result":
+        return code  # it was stopped before its end
     if json:
         as_json({"modules": modules, "unseen": unseen, "failed": result["failed"]})
     elif toml:

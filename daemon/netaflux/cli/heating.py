@@ -11,8 +11,9 @@ from netaflux.cli.owner import carry_out, carry_out_each
 from netaflux.cli.place import Place
 from netaflux.cli.show import as_json, explain, number, printable, say, table
 from netaflux.commands.ends import local
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, last_of
 from netaflux.core.errors import UsageError
+from netaflux.core.since import zone_of
 
 DEFAULT_PLACE = Place()
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -132,6 +133,7 @@ def _state(home: Json) -> Iterator[str]:
         yield f"{home['slot']['zone'] or 'a zone without a name'} until {ends}"
     if home["boiler"] is not None:
         yield f"boiler {'on' if home['boiler'] else 'off'}"
+    yield f"times are {zone_of(home['timezone'])}"
 
 
 @thermostat.command(name="set")
@@ -276,7 +278,10 @@ def _week(timetable: list[Json]) -> Iterator[tuple[str, list[tuple[str, int]]]]:
 
 
 def _ordered(place: Place, asked: Json, *, yes: bool, json: bool) -> int:
-    """Say what will be done, ask, do it, and say what became of it."""
+    """Say what will be done, ask, do it, and say what became of it.
+
+    Without a yes nothing is changed, and the exit code is 0.
+    """
     if not yes and not sys.stdin.isatty():
         raise UsageError("nobody can be asked here whether it is meant", advice="Add --yes to do it unasked.")
     events: list[Json] = []
@@ -309,9 +314,7 @@ def _meant(order: Json) -> bool:
 
 
 def _shown_order(events: list[Json], code: int, *, json: bool) -> int:
-    if not events:
-        return code  # broken off, of which it was told
-    last = events[-1]
+    last = last_of(events)
     words = next((event["words"] for event in events if event["event"] == "order"), "")
     if last["event"] == "failed":
         explain(last)
@@ -325,10 +328,8 @@ def _shown_order(events: list[Json], code: int, *, json: bool) -> int:
 
 
 def _told(events: list[Json], code: int, key: str, show: Callable[[list[Json]], None], *, json: bool) -> int:
-    """Show what a command found, and what failed."""
-    if not events:
-        return code
-    last = events[-1]
+    """Show what a command found, and what failed; nothing where it was stopped before its end."""
+    last = last_of(events)
     if last["event"] == "failed":
         explain(last)
     if last["event"] != "result":
@@ -336,7 +337,7 @@ def _told(events: list[Json], code: int, key: str, show: Callable[[list[Json]], 
     found = [{name: each for name, each in event.items() if name != "event"} for event in events[:-1]]
     if json:
         as_json({key: found, "failed": last["failed"], "exit_code": code})
-    else:
+    elif found or not last["failed"]:
         show(found)
     for failure in last["failed"]:
         explain({"message": f"account {failure['account']}: {failure['reason']}", **failure})

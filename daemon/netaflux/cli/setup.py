@@ -101,7 +101,8 @@ def authorize(
         asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope)))
     results: list[Json] = []
     code = carry_out(place, "authorize", asked, results.append)
-    _show_authorized(results[-1], known)
+    for result in results[-1:]:  # none, where it was stopped
+        _show_authorized(result, known)
     return code
 
 

@@ -7,9 +7,12 @@ from cyclopts import Parameter
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import ago, as_json, explain, number, say, table, when
-from netaflux.commands.words import Json
+from netaflux.cli.show import ago, as_json, explain, number, own_zone, say, table, when
+from netaflux.commands.ends import local
+from netaflux.commands.words import Json, last_of
 from netaflux.core.daytime import time_text
+from netaflux.core.since import zone_of
+from netaflux.netatmo.wire import moment
 
 DEFAULT_PLACE = Place()
 
@@ -185,7 +188,7 @@ def _begin(told: Json, time: int) -> str:
 def _row(types: list[str], cells: list[float | None]) -> list[str]:
     """The cells of a row; those of `date_…` are moments."""
     pairs = zip(types, cells, strict=True)
-    return [when(cell) if name.startswith("date_") else number(cell) for name, cell in pairs]
+    return [when(moment(cell)) if name.startswith("date_") else number(cell) for name, cell in pairs]
 
 
 def minmax(
@@ -220,30 +223,46 @@ def minmax(
         return code
     several = len({each["station"] for each in found}) > 1
     headings = (*(("station",) if several else ()), "module", "coldest", "warmest", "driest", "dampest")
-    table(headings, [((each["station"],) if several else ()) + _extremes(each) for each in found])
+    table(headings, [((each["station"],) if several else ()) + _extremes(each, day=day) for each in found])
+    if found:
+        say(f"times are {_zones(found) if day else own_zone()}")
     for left in result["left"]:
         say(f"left: {left['name']}: {left['reason']}")
     return code
 
 
-def _extremes(found: Json) -> tuple[object, ...]:
+def _zones(found: list[Json]) -> str:
+    """The stations' own zones; whose each is where they have several."""
+    zones = {each["station"]: str(zone_of(each["timezone"])) for each in found}
+    if len(set(zones.values())) == 1:
+        return next(iter(zones.values()))
+    return ", ".join(f"{zone} ({station})" for station, zone in zones.items())
+
+
+def _extremes(found: Json, *, day: bool) -> tuple[object, ...]:
+    """A sensor's extremes, with times of this machine or, of a `day`, of the station that it is a day of."""
     units = {"coldest": "°C", "warmest": "°C", "driest": "%", "dampest": "%"}
+    zone = found["timezone"] if day else None
     cells = ((found[name], unit) for name, unit in units.items())
-    return (found["name"], *(_extreme(extreme, unit) for extreme, unit in cells))
+    told = (
+        _extreme(extreme, unit, lambda at: local(at, zone) if day else when(at)) for extreme, unit in cells
+    )
+    return (found["name"], *told)
 
 
-def _extreme(extreme: Json | None, unit: str) -> str:
-    return "–" if extreme is None else f"{number(extreme['value'])} {unit}, {when(extreme['time'])[5:16]}"
+def _extreme(extreme: Json | None, unit: str, said: Callable[[float], str]) -> str:
+    return "–" if extreme is None else f"{number(extreme['value'])} {unit}, {said(extreme['time'])[5:16]}"
 
 
 def _told(place: Place, name: str, asked: Json, *wanted: str) -> tuple[list[Json], Json | None, int]:
     """The events of a command, its result, and its exit code; without a result it has said why."""
     events: list[Json] = []
     code = carry_out(place, name, asked, events.append)
-    last = events[-1]
+    last = last_of(events)
     if last["event"] == "failed":
         explain(last)
-        return [], None, code
+    if last["event"] != "result":
+        return [], None, code  # it was stopped before its end
     for failed in last.get("failed", ()):
         explain({"message": f"account {failed['account']}: {failed['reason']}", "remedy": failed["remedy"]})
     return [event for event in events if event["event"] in wanted], last, code

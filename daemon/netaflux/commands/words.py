@@ -20,6 +20,11 @@ def sending(look: str) -> Json:
     return {"event": "sending", "look": look}
 
 
+def last_of(events: Sequence[Json]) -> Json:
+    """The event that a command ended with; one that says nothing where it was stopped before it said any."""
+    return events[-1] if events else {"event": "nothing"}
+
+
 def iso(time: float | None) -> str | None:
     """Unix seconds as UTC text, to the second."""
     return None if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -48,7 +48,8 @@ def test_an_error_becomes_words_and_its_number(
     assert main(["health"]) == code
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.splitlines() == ["netaflux: what?", *([f"  → {error.remedy}"] if error.remedy else [])]
+    remedy = error.remedy.replace("COMMAND", "health")
+    assert told.err.splitlines() == ["netaflux: what?", *([f"  → {remedy}"] if remedy else [])]
 
 
 def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

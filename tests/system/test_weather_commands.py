@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from netaflux.core.daytime import time_text
-from netaflux.simulator import estate, home_coach
-from tests.system.program import Ended, Program
+from netaflux.simulator import Fault, estate, home_coach
+from tests.system.program import Ended, Program, until
 from tests.system.world import Outside
 
 HOUR = 3600
@@ -173,6 +173,27 @@ async def test_what_cannot_be_is_told_with_what_may_have_been_meant(
 
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+async def test_a_command_that_is_stopped_ends_without_a_word(netaflux: Program, outside: Outside) -> None:
+    outside.served.netatmo.faults.add(Fault.HANG_BEFORE, "/api/getstationsdata")
+    async with netaflux.starting(*netaflux.command("latest")) as running:
+        await until(lambda: outside.served.netatmo.faults.count(Fault.HANG_BEFORE))
+        running.signal()
+        ended = await running.ended(within=10)
+
+    assert (ended.code, ended.out, ended.err) == (143, "", "")
+
+
+async def test_a_mistake_names_the_commands_own_help(netaflux: Program) -> None:
+    mistakes = [
+        await netaflux("latest", "--stale-after", "soon"),
+        await netaflux("measure", "Room 2", "--since", "soon"),
+        await netaflux("minmax", "--account", "nobody"),
+    ]
+
+    for ended, name in zip(mistakes, ("latest", "measure", "minmax"), strict=True):
+        assert f"→ See `netaflux {name} --help`." in ended.err
 
 
 async def test_an_account_without_a_station_says_so(netaflux: Program, outside: Outside) -> None:

@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CycloptsError:
         return UsageError.exit_code  # it has said what is wrong
     except NetafluxError as error:
-        return _explained(error)
+        return _explained(error, words[0] if words else "")
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -151,10 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _explained(error: NetafluxError) -> int:
+def _explained(error: NetafluxError, command: str) -> int:
     from netaflux.cli.show import say  # noqa: PLC0415 - only when there is something to say
 
     say(f"netaflux: {error.message}")
     if error.remedy:
-        say(f"  → {error.remedy}")
+        say(f"  → {error.remedy.replace('COMMAND', command)}")
     return error.exit_code

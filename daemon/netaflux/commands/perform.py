@@ -78,7 +78,7 @@ async def perform(
         yield {
             "event": "failed",
             "message": error.message,
-            "remedy": error.remedy,
+            "remedy": error.remedy.replace("COMMAND", name),
             "exit_code": error.exit_code,
         }
 

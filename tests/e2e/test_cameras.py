@@ -142,6 +142,31 @@ async def test_an_outage_is_told_once_and_followed_on(home: Household) -> None:
     assert told.count("trouble") == 1
 
 
+async def test_the_trouble_of_one_home_is_told_once_whatever_the_other_does(home: Household) -> None:
+    home.served.house.guards["5d02"] = guard(NOW)
+    told: list[str] = []
+    async with asyncio.timeout(30), following(home) as events:
+        async for event in events:
+            if event["event"] == "seen":
+                continue
+            if not told:
+                home.served.netatmo.faults.add(Fault.ERROR_503, "/api/getevents", holding="5d02")
+            told.append(event["event"])
+            if "trouble" in told and len(told) - told.index("trouble") > 5:
+                break
+
+    assert told.count("trouble") == 1
+
+
+@pytest.mark.parametrize(("command", "asked"), [("events", {}), ("picture", {"of": "64d1"})])
+async def test_a_home_without_cameras_has_no_events(home: Household, command: str, asked: Json) -> None:
+    home.served.house.guards["5d02"] = Guard([], [])
+
+    told = failure(await home.command(command, home="5d02", **asked))
+
+    assert (told["exit_code"], told["message"]) == (69, "there is no camera in AR Home")
+
+
 async def test_an_events_picture_and_a_persons_face_are_fetched(home: Household) -> None:
     seen = only(await home.command("events"), "seen")
     event = next(one["id"] for one in seen if one["kind"] == "person")

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from netaflux.cli import security
+from netaflux.cli.main import main
+from netaflux.cli.show import own_zone
 from netaflux.simulator import Fault
 from netaflux.simulator.accounts import ALL_SCOPES
 from netaflux.simulator.guard import Guard
@@ -72,12 +74,36 @@ async def test_cameras_are_a_table_for_people_and_a_document_for_programs(netafl
     table, document = await netaflux("cameras"), await netaflux("cameras", "--json")
 
     (heading, hall, drive) = table.out.splitlines()
-    assert heading.split() == ["Home", "Camera", "Type", "State", "Live", "Id"]
+    assert heading.split() == ["home", "camera", "type", "state", "live", "id"]
     assert "Hall" in hall
     assert "indoor camera (Welcome)" in hall
     assert DRIVE in drive
     assert [one["id"] for one in document.json["cameras"]] == [HALL, DRIVE]
     assert document.json["exit_code"] == 0
+
+
+async def test_where_there_is_nothing_that_is_said(netaflux: Program, outside: Outside) -> None:
+    outside.served.house.guards["5d02"] = Guard([], [])
+    nothing = [
+        await netaflux("cameras", "--home", "5d02"),
+        await netaflux("persons", "--home", "5d02"),
+        await netaflux("events", "--person", "anne", "--since", "1s"),
+    ]
+    events = await netaflux("events", "--home", "5d02")
+
+    assert [(ended.code, ended.out, ended.err) for ended in nothing] == [
+        (0, "", "netaflux: there is no camera\n"),
+        (0, "", "netaflux: there is no person that a camera knows\n"),
+        (0, "", "netaflux: there is no such event\n"),
+    ]
+    assert (events.code, "there is no camera in AR Home" in events.err) == (69, True)
+
+
+async def test_times_have_a_zone(netaflux: Program) -> None:
+    events, persons = await netaflux("events"), await netaflux("persons")
+
+    assert events.out.startswith(f"time ({own_zone()})")
+    assert f"last seen ({own_zone()})" in persons.out.splitlines()[0]
 
 
 async def test_an_events_picture_goes_where_it_is_asked_to(netaflux: Program, outside: Outside) -> None:
@@ -130,7 +156,7 @@ async def test_the_home_and_the_account_narrow_what_is_asked(netaflux: Program) 
 
 
 async def test_a_change_says_what_it_does_and_is_shown_then(netaflux: Program, outside: Outside) -> None:
-    done = await netaflux("persons", "away", "anne", "--yes")
+    done = await netaflux("persons", "away", "anne", "-y")
     shown = await netaflux("persons", "--json")
 
     assert (done.code, done.out) == (0, "done: mark Anne as away (AR Home)\n")
@@ -185,3 +211,17 @@ def test_a_person_at_a_terminal_is_asked(typed: str, agreed: bool, monkeypatch: 
         keys.write(typed.encode())
 
         assert security._agreed() is agreed
+
+
+def test_who_does_not_agree_has_changed_nothing_and_that_is_no_mistake(
+    netaflux: Program, outside: Outside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    netaflux.write_config()
+    keyboard, terminal = os.openpty()
+    with os.fdopen(terminal, "r") as stdin, os.fdopen(keyboard, "wb", buffering=0) as keys:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        keys.write(b"n\n")
+
+        assert main(["persons", "away", "anne", "--config", str(netaflux.config)]) == 0
+    assert "Nothing was changed." in capsys.readouterr().err
+    assert not guards(outside).faces[ANNE].away

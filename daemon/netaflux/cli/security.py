@@ -1,6 +1,7 @@
 """`netaflux cameras`, `netaflux events`, `netaflux picture` and `netaflux persons`."""
 
 import os
+import select
 import sys
 import tempfile
 from base64 import b64decode
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 
 from netaflux.cli.owner import carry_out
 from netaflux.cli.place import Place
-from netaflux.cli.show import as_json, explain, json_text, printable, say, table, when
+from netaflux.cli.show import as_json, explain, json_text, own_zone, printable, say, table, when
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError, UsageError
 
@@ -72,7 +73,9 @@ def cameras(
         for event in found:
             print(printable(event["url"]))
     elif found:
-        table(("Home", "Camera", "Type", "State", "Live", "Id"), [_camera_cells(event) for event in found])
+        table(("home", "camera", "type", "state", "live", "id"), [_camera_cells(event) for event in found])
+    else:
+        _say_none("there is no camera", told)
     return code
 
 
@@ -128,14 +131,18 @@ def events(  # noqa: PLR0913 - each is an option of the command line
         raise UsageError("--most is at least 1", advice="")
     asked = whose.asking(follow=follow, camera=camera, person=person, since=since, most=most, every=every)
     if follow:
+        if not json:
+            say(f"netaflux: times are {own_zone()}")
         return carry_out(place, "events", asked, _followed_as_json if json else _followed)
     told, code = _told(place, "events", asked)
     found = [event for event in told if event["event"] == "seen"]
     if json:
         _as_json("events", found, told)
     elif found:
-        headings = ("Time", "Camera", "What", "Message", "Picture", "Id")
+        headings = (f"time ({own_zone()})", "camera", "what", "message", "picture", "id")
         table(headings, [_event_cells(event) for event in found])
+    else:
+        _say_none("there is no such event", told)
     return code
 
 
@@ -165,6 +172,7 @@ def _what(event: Json) -> str:
 
 
 def _followed(event: Json) -> None:
+    _end_without_reader(event)
     if event["event"] == "seen":
         time, where, what, message, _, one = map(str, _event_cells(event))
         said = f": {message}" if _message(event) else ""
@@ -173,7 +181,17 @@ def _followed(event: Json) -> None:
         _talk(event)
 
 
+def _end_without_reader(event: Json) -> None:
+    """End where nobody reads any more, not only at the next event. Raises BrokenPipeError."""
+    if event["event"] == "looked":
+        look = select.poll()
+        look.register(sys.stdout, 0)  # whether the other end is gone is told unasked
+        if look.poll(0):
+            raise BrokenPipeError
+
+
 def _followed_as_json(event: Json) -> None:
+    _end_without_reader(event)
     if event["event"] == "seen":
         print(json_text(event), flush=True)
     else:
@@ -245,13 +263,14 @@ def persons(
     /,
     *names: str,
     whose: Whose = EVERYBODYS,
-    yes: bool = False,
+    yes: Annotated[bool, Parameter(name=("--yes", "-y"))] = False,
     json: bool = False,
     place: Place = DEFAULT_PLACE,
 ) -> int:
     """List the persons that cameras know, and who is at home; or mark them home or away.
 
-    `away` without a name is for everybody of the home.
+    `away` without a name is for everybody of the home. It says what it will do, and asks; without a yes
+    nothing is changed, and the exit code is 0.
 
     Example: `netaflux persons away Anne`
 
@@ -274,7 +293,10 @@ def persons(
     if json:
         _as_json("persons", found, told)
     elif found:
-        table(("Home", "Person", "Where", "Last seen", "Id"), [_person_cells(event) for event in found])
+        headings = ("home", "person", "where", f"last seen ({own_zone()})", "id")
+        table(headings, [_person_cells(event) for event in found])
+    else:
+        _say_none("there is no person that a camera knows", told)
     return code
 
 
@@ -292,8 +314,8 @@ def _marked(asked: Json, place: Place, *, yes: bool, json: bool) -> int:
         if event["event"] == "plan":
             say(f"This is going to {event['text']}.")
     if not yes and not _agreed():
-        say("netaflux: nothing was changed")
-        return UsageError.exit_code
+        say("Nothing was changed.")
+        return 0
     told, code = _told(place, "persons", asked)
     done = [event for event in told if event["event"] == "marked"]
     if json:
@@ -320,6 +342,12 @@ def _told(place: Place, name: str, asked: Json) -> tuple[list[Json], int]:
     for event in told:
         _talk(event)
     return told, code
+
+
+def _say_none(words: str, told: list[Json]) -> None:
+    """That there is nothing, unless somebody could not be asked."""
+    if told and told[-1]["event"] == "result" and not told[-1]["failed"]:
+        say(f"netaflux: {words}")
 
 
 def _talk(event: Json) -> None:

@@ -7,7 +7,7 @@ Events: one `seen` each, the newest first, or with `follow` as they happen; `loo
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from netaflux.app import App
-from netaflux.commands.guarded import Place, Places, places, titled
+from netaflux.commands.guarded import Place, Places, titled, watched
 from netaflux.commands.named import a_moment
 from netaflux.commands.words import Json
 from netaflux.core.errors import Busy, NetafluxError, QuotaReached, Unreachable, UpstreamFault, UsageError
@@ -24,7 +24,7 @@ _PASSES = (Busy, QuotaReached, Unreachable, UpstreamFault)
 
 async def events(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List the newest `most` of each home, or all since `since`, of one camera or person if it is named."""
-    found = await places(app, asked)
+    found = await watched(app, asked)
     wanted = _Wanted.read(app, asked, found)
     seen = [(place, event) for place in wanted.places for event in await wanted.newest(place)]
     seen.sort(key=lambda one: -(one[1].time or 0))
@@ -90,7 +90,7 @@ async def _followed(
     """What is new at each look; late events too, each once."""
     told = {event.identity for _, event in seen}
     newest = int(app.clock.now())
-    troubled = False
+    troubled: set[str] = set()
     while True:
         await app.clock.sleep(pause)
         begin, newest = newest - LATE, int(app.clock.now())
@@ -98,11 +98,11 @@ async def _followed(
             try:
                 fresh = await wanted.newest(place, begin)
             except _PASSES as error:
-                if not troubled:
+                if place.id not in troubled:
                     yield _trouble(error)
-                troubled = True
+                troubled.add(place.id)
                 continue
-            troubled = False
+            troubled.discard(place.id)
             for event in reversed([one for one in fresh if one.identity not in told]):
                 told.add(event.identity)
                 yield _seen(place, event)

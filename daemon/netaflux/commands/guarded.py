@@ -93,6 +93,14 @@ async def places(app: App, asked: Json) -> Places:
     return found
 
 
+async def watched(app: App, asked: Json) -> Places:
+    """The same for what asks for events. Raises NoDevice for a home in which nothing could have seen any."""
+    found = await places(app, asked)
+    if not any(place.home.cameras or place.home.persons for place in found.places):
+        raise NoDevice(f"there is no camera in {found.places[0].home.name or found.places[0].id}")
+    return found
+
+
 def _raise_if_nothing(found: Places) -> None:
     if any(place.home.cameras or place.home.persons for place in found.places):
         return

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 
 from netaflux.app import App
-from netaflux.commands.guarded import Places, places
+from netaflux.commands.guarded import Places, watched
 from netaflux.commands.words import Json
 from netaflux.core.errors import UnknownName
 from netaflux.netatmo.pictures import Image
@@ -15,7 +15,7 @@ from netaflux.netatmo.pictures import Image
 
 async def picture(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """The picture of `of`: a person by name or id, else an event by its id."""
-    found = await places(app, asked)
+    found = await watched(app, asked)
     try:
         person = found.person(asked["of"])
     except UnknownName as nobody:

@@ -126,7 +126,7 @@ def test_all_faults_at_once_cost_nothing(tmp_path: Path, seed: int, scale: int, 
                 async with home.app() as app, daemon(app):
                     await clock.sleep(scale * DAY)
                 await settled(home, clock, mirrors)
-            counts = {fault: netatmo.count(fault) + fluxtream.count(fault) for fault in MIXED}
+            counts = {fault.value: netatmo.count(fault) + fluxtream.count(fault) for fault in MIXED}
             record_property("struck", counts)
             assert min(counts.values()) > 0, counts
 

@@ -43,7 +43,11 @@ def writes(home: Household) -> list[str]:
 
 
 async def asked(at: Household, /, **words: Any) -> list[Json]:
-    return await at.command("thermostat", **words)
+    """The events, less that which says that something goes out now."""
+    events = await at.command("thermostat", **words)
+    orders = [event["event"] for event in events if event["event"] != "waiting"]
+    assert ("sending" in orders) == (words.get("confirmed", False) and "order" in orders)
+    return [event for event in events if event["event"] != "sending"]
 
 
 async def shown(home: Household) -> Json:

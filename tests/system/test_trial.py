@@ -160,7 +160,7 @@ def test_the_installed_command_is_the_module(bare: Program) -> None:
         assert (told.stdout, told.stderr) == (f"{__version__}\n", "")
 
 
-@pytest.mark.parametrize("words", ["--help", "completion bash", "devices", "check --json"])
+@pytest.mark.parametrize("words", ["--help", "completion bash", "latest", "check --json"])
 def test_a_reader_that_has_enough_is_not_scolded(netaflux: Program, words: str) -> None:
     """Neither while much is written nor at the end, where the little that was held back cannot be."""
     place = "" if words in {"--help", "completion bash"} else " ".join(netaflux.command())

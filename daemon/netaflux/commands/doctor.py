@@ -15,7 +15,7 @@ import structlog
 from netaflux import logs
 from netaflux.app import App, Connected
 from netaflux.commands.check import parts
-from netaflux.commands.devices import SCOPES
+from netaflux.commands.leave import SCOPES
 from netaflux.commands.status import status
 from netaflux.commands.words import Json
 from netaflux.core import findings
@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 LONGEST_PART: Final = 20.0
 """Real seconds that a part may take."""
-READ_STATION: Final = ("read_station",)
 
 
 async def doctor(app: App, asked: Json) -> AsyncGenerator[Json, None]:
@@ -78,7 +77,7 @@ async def _tried(
 def _scopes(connected: Connected) -> Finding:
     granted = connected.keeper.scopes
     kinds = [source for source, account in connected.kinds.items() if account.devices]
-    needed = {source.value: SCOPES.get(source, READ_STATION) for source in kinds}
+    needed = {source.value: SCOPES[source] for source in kinds}
     missing = [scope for some in needed.values() if not set(some) & set(granted) for scope in some]
     remedy = f"Run `{to_grant(missing, connected.name, granted)}`."
     return findings.scopes(f"scopes of account {connected.name}", granted, needed, remedy)

@@ -16,7 +16,7 @@ STATE_HEADER = "X-Netaflux-State"
 """Names the state that is meant: several daemons may share a machine, and a place where sockets are."""
 MISDIRECTED = 421
 """HTTP's word for a server that is not the one that was meant (RFC 9110)."""
-BROKEN = (OSError, HTTPException, ValueError)
+BROKEN = (OSError, HTTPException, ValueError, RecursionError)
 """What comes of an answer that breaks off, or is not the daemon's."""
 HEALTH_TIMEOUT = 5.0
 """Real seconds: a daemon that takes longer to say that it lives does not."""
@@ -47,10 +47,10 @@ class StatusClient:
         connection, response = self._requested("GET", route, None, timeout=HEALTH_TIMEOUT)
         with closing(connection):
             try:
-                answer = json.loads(response.read())
+                answer = _object(response.read())
             except BROKEN as error:
                 raise NobodyAtSocket(self._nobody([f"{error!r}"])) from error
-        if not isinstance(answer, dict) or not self._of_us(route, answer):
+        if not self._of_us(route, answer):
             raise NobodyAtSocket(self._nobody(["what answers there is not netaflux"]))
         return response.status, answer
 
@@ -68,10 +68,10 @@ class StatusClient:
         connection, response = self._requested("POST", f"/commands/{name}", request, timeout=patience)
         with closing(connection), suppress(*BROKEN):
             if response.status != 200:  # noqa: PLR2004 - HTTP's word for fine
-                reason = json.loads(response.read()).get("error", f"the daemon answers {response.status}")
+                reason = _object(response.read()).get("error", f"the daemon answers {response.status}")
                 raise NotAuthorized(str(reason), advice="Use the daemon's own user, or sudo.")
             for line in response:
-                yield json.loads(line)
+                yield _event(line)
 
     def _requested(
         self, method: str, route: str, body: Json | None, *, timeout: float | None
@@ -98,3 +98,18 @@ class StatusClient:
         if refused:
             return f"no daemon answers ({'; '.join(refused)})"
         return f"no daemon is running: there is no socket at {' or '.join(map(str, self._candidates))}"
+
+
+def _object(text: bytes) -> Json:
+    """The JSON object that was answered. Raises ValueError where it is none, RecursionError."""
+    answer = json.loads(text)
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - what JSON's own errors are, too
+    return answer
+
+
+def _event(line: bytes) -> Json:
+    event = _object(line)
+    if not isinstance(event.get("event"), str):
+        raise ValueError("no event")  # noqa: TRY004 - the same
+    return event

@@ -14,7 +14,7 @@ import re
 import socket
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ async def serve(path: Path, answers: Answers, *, mode: int, owner: int, state: s
     that nobody who means another one is answered. Raises ConfigError, StateError.
     """
     application = _application(answers, owner, state)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    # nobody who asks here has to compress anything
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     with listening(path, mode) as listener:
         try:
@@ -188,20 +189,18 @@ async def _command(request: web.Request, answers: Answers, owner: int) -> web.St
         return _json({"error": "only the daemon's own user or root may use commands"}, status=403)
     try:
         asked = orjson.loads(await request.read() or b"{}")
-    except orjson.JSONDecodeError:
+    except (orjson.JSONDecodeError, web.RequestPayloadError):
         asked = None
     if not isinstance(asked, dict):
         return _json({"error": "a command takes a JSON object"}, status=400)
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    await response.prepare(request)
     # closed at once when the other end is gone: a command nobody listens to any more stops
     async with aclosing(answers.command(request.match_info["name"], asked)) as events:
-        try:
+        with suppress(ConnectionResetError):  # they may go whenever they like
+            await response.prepare(request)
             async for event in events:
                 await response.write(orjson.dumps(event) + b"\n")
             await response.write_eof()
-        except ConnectionResetError:
-            pass  # they may go whenever they like
     return response
 
 

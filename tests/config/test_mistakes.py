@@ -184,6 +184,13 @@ MISTAKES = [
     ),
     (f"{SMALL}{DEVICE}destinations = []", ["devices[0].destinations (Cellar): is empty"]),
     (
+        f"{SMALL}{FLUXTREAM}{DEVICE}destinations = [{{ name = 'fluxtream' }}]",
+        [
+            "devices[0].destinations[0] (Cellar): must be text, in quotes",
+            "devices[0].destinations (Cellar): is empty",
+        ],
+    ),
+    (
         f"{SMALL}{FLUXTREAM}{DEVICE.replace('Cellar', 'Fitbit')}",
         [f"devices[0].name (Fitbit): {FITBIT}"],
     ),

@@ -80,8 +80,9 @@ def _refused_names(
     for index, device in devices:
         name = device.get("name")
         if isinstance(name, str) and re.fullmatch(NAME_PATTERN, name.strip()):
-            asked = [usable.get(label) for label in _list(device, "destinations") or usable]
-            objections = (settings.objection_to_device(name.strip()) for settings in asked if settings)
+            asked = _list(device, "destinations") or usable
+            known = (usable[label] for label in asked if isinstance(label, str) and label in usable)
+            objections = (settings.objection_to_device(name.strip()) for settings in known)
             for objection in dict.fromkeys(filter(None, objections)):
                 yield ("devices", index, "name"), objection
 

@@ -1,16 +1,22 @@
 """One HTTP exchange: sent once, whole or not at all, never to another host."""
 
 import asyncio
+import gzip
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netaflux.core.errors import TooLarge, Unreachable
 from netaflux.http import Http
+from tests.damage import bytes_like
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -112,3 +118,99 @@ def test_every_client_error_of_aiohttp_is_translated_at_the_border() -> None:
 
     assert len(known) > 20
     assert leaking == set()
+
+
+SECRET = "canary/of the+mine"
+ECHOES = {
+    "a status line that is none": b"HTTP/x.y %b\r\n\r\n",
+    "a header that is none": b"HTTP/1.1 200 OK\r\n%b\r\n\r\n",
+    "a chunk that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%b\r\n",
+    "a chunk that is too long": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n%b\r\n",
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n",
+    "a header that is too long": b"HTTP/1.1 200 OK\r\nEcho: " + b"%b" * 2000 + b"\r\n\r\n",
+    "bytes that cannot be unpacked": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n%b",
+    "a packing that nobody knows": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nEcho: %b\r\n\r\nx",
+    "half an answer": b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\nEcho: %b\r\n\r\n%b",
+    "bytes before the answer": b"%b\r\nHTTP/1.1 200 OK\r\n\r\n",
+}
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[str]:
+    """A server that answers with these bytes in turn, whatever they are, and hangs up."""
+    turns = iter(answers)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(next(turns))
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("what", ECHOES)
+async def test_of_an_answer_that_cannot_be_read_only_the_kind_of_failure_is_told(what: str) -> None:
+    """It may repeat what was sent; aiohttp's own errors quote it."""
+    answer = ECHOES[what].replace(b"%b", SECRET.encode())
+    async with answering(answer) as url, Http.open() as exchanges:
+        with pytest.raises(Unreachable) as caught:
+            await exchanges.exchange("GET", url, params={"key": SECRET})
+
+    assert "canary" not in caught.value.message
+    assert caught.value.message.isprintable()
+
+
+async def test_a_time_out_does_not_tell_the_query() -> None:
+    async def hangs(request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with served(hangs) as url, Http.open(total=0.1) as exchanges:
+        with pytest.raises(Unreachable, match="Timeout") as caught:
+            await exchanges.exchange("GET", url, params={"key": SECRET})
+
+    assert "canary" not in caught.value.message
+
+
+async def test_an_answer_that_swells_when_unpacked_is_given_up_before_it_is_held() -> None:
+    """Two megabytes that become two thousand."""
+    press = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(press.compress(bytes(2**20)) for _ in range(200)) + press.flush()
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    tracemalloc.start()
+    try:
+        async with answering(head + bomb) as url, Http.open() as exchanges:
+            with pytest.raises(Unreachable, match="more than 16777216 bytes"):
+                await exchanges.exchange("GET", url)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert most < 3 * http.LARGEST_ANSWER
+
+
+GOOD = [
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b; Path=/\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example.org/\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 22\r\n\r\n"
+    + gzip.compress(b"{}", mtime=0),
+]
+
+
+@given(answers=st.lists(st.sampled_from(GOOD).flatmap(bytes_like), min_size=10, max_size=10))
+def test_whatever_bytes_come_are_an_answer_or_no_answer(answers: list[bytes]) -> None:
+    async def main() -> None:
+        async with answering(*answers) as url, Http.open(total=2, cookies=True) as exchanges:
+            for _ in answers:
+                with suppress(Unreachable):
+                    answer = await exchanges.exchange("GET", url)
+                    answer.json()
+                    assert answer.retry_after is None or answer.retry_after >= 0
+                    assert isinstance(answer.is_image, bool)
+
+    asyncio.run(main())

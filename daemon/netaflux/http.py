@@ -144,5 +144,14 @@ def _place(url: str) -> str:
 
 
 def _described(error: BaseException) -> str:
-    # the total time-out of aiohttp is a TimeoutError without a text
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """The kind of failure, and its words where they are this machine's: what the kernel says of a connection.
+
+    aiohttp tells of an answer that it cannot read by repeating it, in which may stand what was sent, and of a
+    time-out by the whole address.
+    """
+    ours = isinstance(error, OSError) and not isinstance(error, TimeoutError)
+    return f"{_kind(error)}: {error}" if ours and str(error) else _kind(error)
+
+
+def _kind(error: BaseException) -> str:
+    return type(error).__name__.strip("_")

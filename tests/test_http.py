@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netaflux.core.errors import TooLarge, Unreachable
-from netaflux.http import Http
+from netaflux.http import LARGEST_ANSWER, Http
 from tests.damage import bytes_like
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -190,7 +190,7 @@ async def test_an_answer_that_swells_when_unpacked_is_given_up_before_it_is_held
     finally:
         tracemalloc.stop()
 
-    assert most < 3 * http.LARGEST_ANSWER
+    assert most < 3 * LARGEST_ANSWER
 
 
 GOOD = [

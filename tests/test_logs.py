@@ -469,3 +469,13 @@ def test_the_observer_never_raises(json_lines: Any) -> None:
     logs.LogObserver().tell(PollFailed(module=MODULE, reason=Odd()))  # type: ignore[arg-type]  # a bug elsewhere
 
     assert json_lines()[0]["reason"] == "<Odd: RuntimeError>"
+
+
+def test_a_reason_is_masked_wherever_it_stands_and_what_is_no_reason_is_not() -> None:
+    logs.forget("c4nary-that-sings")
+    told = {"left": [{"what": "c4nary-that-sings", "reason": "not c4nary-that-sings"}], "rows": [1, None]}
+
+    assert logs.reasons_masked(told) == {
+        "left": [{"what": "c4nary-that-sings", "reason": f"not {MASK}"}],
+        "rows": [1, None],
+    }

@@ -24,13 +24,14 @@ from netaflux.core.errors import StateError
 from netaflux.core.events import Event
 from netaflux.core.limits import Limit
 from netaflux.core.model import AccountName, DestinationName, SourceName
-from netaflux.core.ports import Clock, Observer
+from netaflux.core.ports import Clock, Observer, TokenStore
+from netaflux.core.tokens import TokenRecord
 from netaflux.destinations import OpenDestination, open_destination
 from netaflux.flow.account import Account
 from netaflux.flow.courier import Courier
 from netaflux.flow.door import Door
 from netaflux.http import Http
-from netaflux.logs import LogObserver
+from netaflux.logs import LogObserver, forget
 from netaflux.netatmo.client import NetatmoClient
 from netaflux.netatmo.gate import Budget, Gate
 from netaflux.netatmo.oauth import TokenEndpoint
@@ -294,12 +295,33 @@ class _Wiring:
         return TokenKeeper(
             name,
             endpoint=endpoint,
-            store=self.state.tokens,
+            store=_Confided(self.state.tokens),
             clock=self.clock,
             observer=self.hub,
             client_id=netatmo.client_id,
             seed=netatmo.seed(name),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Confided:
+    """A store of tokens: what goes in or comes out of it is told to nobody from then on."""
+
+    store: TokenStore
+
+    async def load(self, account: AccountName) -> TokenRecord:
+        record = await self.store.load(account)
+        _forget(record)
+        return record
+
+    async def save(self, account: AccountName, record: TokenRecord) -> None:
+        _forget(record)
+        await self.store.save(account, record)
+
+
+def _forget(record: TokenRecord) -> None:
+    held = (record.previous_refresh, *((record.pair.access, record.pair.refresh) if record.pair else ()))
+    forget(*filter(None, held), passing=True)
 
 
 async def _closed(keepers: Sequence[TokenKeeper]) -> None:

@@ -33,6 +33,8 @@ LEVELS: Final[Mapping[Level, int]] = {
 }
 FIRST: Final = ("timestamp", "level", "event", "logger")
 TRACES: Final = ("exception", "stack")
+REASONS: Final = frozenset({"error", "message", "reason", "remedy", "text"})
+"""Under which keys commands and status say what a server may have said before."""
 PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 """The kernel's and journald's numbers (sd-daemon(3))."""
 
@@ -63,6 +65,16 @@ def masked_data(value: object) -> Any:  # noqa: ANN401 - plain data is anything
 def recent() -> list[dict[str, Any]]:
     """The newest events that were written, the oldest first; masked once more by what is secret now."""
     return [masked_data(event) for event in _remembered]
+
+
+def reasons_masked(told: Any) -> Any:  # noqa: ANN401 - plain data
+    """Plain data in which every sentence about a failure is masked; names and values stay as they are."""
+    if isinstance(told, dict):
+        return {
+            key: masked(value) if key in REASONS and isinstance(value, str) else reasons_masked(value)
+            for key, value in told.items()
+        }
+    return [reasons_masked(each) for each in told] if isinstance(told, list) else told
 
 
 def configure(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -242,6 +243,7 @@ async def test_the_server_s_words_are_made_harmless(
         Said(400, "{secret} {token}", "text/plain"),
         Said(500, "{secret} {json} {token}", "text/plain"),
         Said(302, "", location="https://new.invalid/?was={token}"),
+        Said(302, "", location="https://new.invalid/?password={url}"),
         Said(418, '{"said": "{json}"}'),
     ],
 )
@@ -253,6 +255,7 @@ async def test_no_message_repeats_the_password(server: SmallFluxtream, said: Sai
         "secret": server.credentials[1],
         "json": json.dumps(server.credentials[1])[1:-1],
         "token": token,
+        "url": quote(server.credentials[1]),
     }
     text = json.dumps([said.body, said.location])
     for word, secret in spoken.items():

@@ -153,8 +153,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explained(error: NetafluxError, command: str) -> int:
     from netaflux.cli.show import say  # noqa: PLC0415 - only when there is something to say
+    from netaflux.logs import masked  # noqa: PLC0415 - the same
 
-    say(f"netaflux: {error.message}")
+    say(f"netaflux: {masked(error.message)}")
     if error.remedy:
         say(f"  → {error.remedy.replace('COMMAND', command)}")
     return error.exit_code

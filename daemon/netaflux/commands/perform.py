@@ -18,6 +18,7 @@ from netaflux.commands.waiting import closed
 from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError, Overtaken
 from netaflux.core.events import ErrorMet
+from netaflux.logs import masked, reasons_masked
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +74,12 @@ async def perform(
         if not isinstance(error, NetafluxError):
             log.exception("command.crashed", command=name)
             app.hub.tell(ErrorMet.of(error))
-            yield {"event": "failed", "message": f"a bug: {error!r}", "remedy": BUG, "exit_code": 1}
+            told = masked(f"a bug: {error!r}")
+            yield {"event": "failed", "message": told, "remedy": BUG, "exit_code": 1}
             return
         yield {
             "event": "failed",
-            "message": error.message,
+            "message": masked(error.message),
             "remedy": error.remedy.replace("COMMAND", name),
             "exit_code": error.exit_code,
         }
@@ -106,7 +108,7 @@ async def _with_waits(
             if ending is not None and ending.is_set() and not writing:
                 raise Overtaken
             if event:
-                yield event
+                yield reasons_masked(event)
             elif (waiting := closed(app)) and waiting["until"] > told + A_MOMENT:
                 told = waiting["until"]
                 yield {"event": "waiting", **waiting}

@@ -35,6 +35,7 @@ from netaflux.core.lookback import LOOK_BACK
 from netaflux.core.model import DestinationName, ModuleId, SetAside
 from netaflux.flow.account import Account
 from netaflux.flow.door import Door
+from netaflux.logs import reasons_masked
 
 NextPoll = Callable[[Account, ModuleId], float | None]
 
@@ -44,7 +45,9 @@ async def status(app: App, next_poll: NextPoll) -> Json:
     snapshot = glance(app, next_poll)
     for account in snapshot["accounts"]:
         account["backfill"] = _backfill(app, app.accounts[account["name"]])
-    return {**snapshot, "rows_aside": [_aside(row) for row in await app.state.rows_aside.newest()]}
+    aside = [_aside(row) for row in await app.state.rows_aside.newest()]
+    told: Json = reasons_masked({**snapshot, "rows_aside": aside})
+    return told
 
 
 def glance(app: App, next_poll: NextPoll) -> Json:

@@ -13,13 +13,13 @@ from typing import Any, Final
 import orjson
 
 from netaflux.core.errors import BatchRefused, CredentialsRefused, DestinationDown
+from netaflux.core.masking import MASK, Masks
 from netaflux.destinations.fluxtream.settings import Api
 from netaflux.http import Answer
 
 OK: Final = 200
 REFUSED: Final = 400
 LOOK_AT_URL: Final = "See whether `url` is where the Fluxtream server is, then try `netaflux check`."
-MASK: Final = "***"
 LONGEST_TEXT: Final = 300
 FAR_TOO_LONG: Final = 10 * LONGEST_TEXT
 
@@ -135,8 +135,11 @@ class Judge:
     def _shown(self, told: object) -> str:
         """What a server told, fit for a log line and a terminal: no secret or control character, not long."""
         text = _text(told)
-        for secret in self.secrets:
+        for secret in self.secrets:  # however short
             text = text.replace(secret, MASK)
+        masks = Masks()
+        masks.add(self.secrets)
+        text = masks.text(text)
         text = " ".join(text[:FAR_TOO_LONG].split())
         safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
         return safe if len(safe) <= LONGEST_TEXT else safe[:LONGEST_TEXT] + "…"

@@ -1,0 +1,20 @@
+"""netaflux with a bug: once a file `crash` stands in its folder, exchanges raise what they get."""
+
+import os
+from typing import Any
+
+from netaflux.__main__ import main
+from netaflux.http import Answer, Http
+
+exchange = Http.exchange
+
+
+async def crashing(self: Http, method: str, url: str, **given: Any) -> Answer:
+    if os.path.exists("crash"):  # noqa: ASYNC240, PTH110 - a look at a file that is hardly ever there
+        raise RuntimeError(f"{method} {url} {given!r}")
+    return await exchange(self, method, url, **given)
+
+
+if __name__ == "__main__":
+    Http.exchange = crashing  # type: ignore[method-assign]  # the bug
+    main()

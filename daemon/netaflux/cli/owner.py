@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
@@ -37,7 +36,7 @@ def carry_out_each(place: Place, name: str, requests: Iterable[Json], take: Take
     loaded = place.load()
     configure_for_command(loaded.settings.log.level, secrets=secret_texts(loaded.settings))
     for warning in loaded.warnings:
-        print(f"netaflux: note: {warning}", file=sys.stderr)
+        say(f"netaflux: note: {warning}")
     try:
         return asyncio.run(performed_here(loaded, name, requests, passing))
     except StateLocked as locked:

@@ -115,7 +115,8 @@ def _show_authorized(result: Json, account: AccountName) -> None:
     if result["event"] == "failed":
         explain(result)
     else:
-        print(f"account {account} is authorized: {' '.join(result['scopes']) or 'no scope named'}")
+        scopes = printable(" ".join(result["scopes"])) or "no scope named"
+        print(f"account {account} is authorized: {scopes}")
 
 
 def _token_from_stdin() -> str:

@@ -163,7 +163,9 @@ def a_module_is_a_word_of_the_domain(found: Module) -> Iterator[int]:
 
 
 TELLING = {"debug", "info", "warning", "error", "exception", "critical"}
-FACT = re.compile(r"[a-z]+(_[a-z]+)*\.([a-z]+_)*([a-z]+ed|bound|made|met|put|reread|set|taken|told)(_[a-z]+)*")
+FACT = re.compile(
+    r"[a-z]+(_[a-z]+)*\.([a-z]+_)*([a-z]+ed|bound|made|met|put|reread|set|taken|told)(_[a-z]+)*"
+)
 
 
 def an_event_is_a_fact(found: Module) -> Iterator[int]:

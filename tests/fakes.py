@@ -133,16 +133,20 @@ class FakeDestination:
     down: bool = False
     away: bool = False
     """Takes rows, and the answer is lost."""
+    buggy: bool = False
+    """Raises what nobody expects."""
     refused_times: set[int] = field(default_factory=set)
 
     async def identify(self) -> DestinationId:
         await asyncio.sleep(0)
+        self._stumble()
         if self.down:
             raise DestinationDown(f"{self.name} is down")
         return self.identity
 
     async def write(self, batch: Batch) -> None:
         await asyncio.sleep(0)
+        self._stumble()
         if self.down:
             raise DestinationDown(f"{self.name} is down")
         if bad := self.refused_times & {row.time for row in batch.rows}:
@@ -155,6 +159,10 @@ class FakeDestination:
         await asyncio.sleep(0)
         if self.away:
             raise DestinationDown(f"{self.name} went away")
+
+    def _stumble(self) -> None:
+        if self.buggy:
+            raise RuntimeError("nobody has thought of this")
 
 
 @dataclass

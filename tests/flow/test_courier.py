@@ -113,6 +113,41 @@ async def test_one_that_fails_on_the_way_keeps_the_other_from_nothing() -> None:
     assert once(scene)
 
 
+async def test_one_with_a_bug_delays_only_itself_and_is_tried_again() -> None:
+    """Whatever it raises in the midst of many pages, they all reach the other one."""
+    scene = two_destinations()
+    scene.measure(*range(40 * PAGE))
+    await scene.ready()
+    scene.to[TWO].buggy = True
+
+    await scene.sync()
+
+    assert (scene.rows(ONE), scene.rows(TWO)) == ([*range(40 * PAGE)], [])
+    assert not scene.covered(TWO) & Spans.at(map(at, range(40 * PAGE)))
+    scene.to[TWO].buggy = False
+    await scene.sync()
+    assert scene.rows(TWO) == [*range(40 * PAGE)]
+    assert once(scene)
+
+
+async def test_one_that_was_away_for_a_month_lacks_nothing_in_the_end() -> None:
+    """It was tried every day, and most of its rows are older than the source rows that are kept."""
+    scene = Scene(a_device(to=BOTH), destinations=[opened(ONE), opened(TWO)], page_rows=100)
+    a_day, rows = 86400 // STEP, 0
+    scene.to[TWO].down = True
+    for _ in range(30):
+        scene.measure(*range(rows, rows + a_day))
+        scene.clock.time = at(rows := rows + a_day)
+        await scene.sync()
+    scene.to[TWO].down = False
+    scene.clock.time += 3600
+
+    await scene.sync()
+
+    assert scene.rows(ONE) == scene.rows(TWO) == [*range(rows)]
+    assert once(scene)
+
+
 async def test_one_that_was_added_later_gets_the_past_alone() -> None:
     scene = two_destinations()
     scene.restart(a_device(to=(ONE,)))

@@ -277,3 +277,18 @@ async def test_it_is_known_whether_it_is_the_password_that_is_refused(front: Fro
     front.destination.error = None
     await front.door.ready(patient=False)
     assert not front.door.denied
+
+
+async def test_a_bug_of_a_destination_is_told_like_any_failure_and_tried_again(front: Front) -> None:
+    front.destination.error = RuntimeError("nobody has thought of this")
+
+    assert not await front.door.ready()
+
+    (failed,) = front.listener.events
+    assert isinstance(failed, DestinationFailed)
+    assert failed.reason == "one has failed by a bug of ours (RuntimeError)"
+
+    front.destination.error = None
+    front.clock.time += 30
+    assert await front.door.ready()
+    assert front.names()[1:] == ["destination.recovered", "destination.identified"]

@@ -310,6 +310,16 @@ def test_whatever_comes_a_page_is_in_order_in_its_window_and_invents_nothing(
     assert found.raw_rows >= found.aside + len(found.rows) >= 0
 
 
+@given(st.lists(cells, min_size=2, max_size=20))
+def test_a_value_is_the_number_that_stood_in_its_own_cell_or_none(sent: list[list[object]]) -> None:
+    """Above all no 0 where nothing was, and nothing of the row before."""
+    found = page([segment(BEGIN, *sent, step=300)])
+
+    padded = [[*each, None, None][: len(TWO)] for each in sent]
+    numbers = [tuple(each if type(each) in (int, float) else None for each in cells) for cells in padded]
+    assert found.rows == rows(*((300 * at, *values) for at, values in enumerate(numbers)))
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 700), cells.filter(lambda row: len(row) <= len(TWO))), max_size=20),
 )

@@ -1,10 +1,14 @@
 """A destination and how it is doing: who it is, whether it takes rows, when it is tried again."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
+import structlog
+
 from netaflux.core.cadence import backed_off
-from netaflux.core.errors import CredentialsRefused, DestinationError
+from netaflux.core.errors import CredentialsRefused, DestinationDown, DestinationError, NetafluxError
 from netaflux.core.events import (
     DestinationFailed,
     DestinationIdentified,
@@ -17,6 +21,8 @@ from netaflux.core.model import DestinationId, DestinationName
 from netaflux.core.ports import Clock, Destination, Observer
 from netaflux.core.reminder import Reminder
 
+log = structlog.get_logger(__name__)
+
 ASK_AGAIN = 86400.0
 """Seconds after which a destination is asked again who it is: it may have been set up anew."""
 
@@ -27,6 +33,21 @@ class Identities(Protocol):
     async def remember_identity(self, name: DestinationName, identity: DestinationId) -> bool:
         """Whether it was another one before."""
         ...
+
+
+@contextmanager
+def contained(name: DestinationName) -> Iterator[None]:
+    """Let a bug of a destination be its own trouble: logged, and for all others it is down.
+
+    Else the errand would end that brings the same page to the others. Raises DestinationDown.
+    """
+    try:
+        yield
+    except NetafluxError:
+        raise
+    except Exception as bug:
+        log.exception("destination.crashed", destination=name)
+        raise DestinationDown(f"{name} has failed by a bug of ours ({type(bug).__name__})") from bug
 
 
 class Door:
@@ -92,7 +113,8 @@ class Door:
 
     async def _identified(self) -> bool:
         try:
-            self.identity = await self.destination.identify()
+            with contained(self.name):
+                self.identity = await self.destination.identify()
             self._asked_at = self._clock.monotonic()
         except DestinationError as error:
             self._observer.tell(ErrorMet.of(error))

@@ -13,6 +13,7 @@ from typing import Final
 from netaflux.core.errors import BatchRefused, BatchTooLarge, DestinationDown
 from netaflux.core.model import Batch, Row
 from netaflux.core.ports import Destination
+from netaflux.flow.door import contained
 
 SAMPLES: Final = 32
 """Rows refused one after the other before it is asked whether the destination takes anything at all."""
@@ -29,8 +30,9 @@ async def write_around_refusals(
     known of any row of the batch.
     """
     sifting = _Sifting(destination, batch, known_good)
-    await sifting.sift(batch.rows)
-    await sifting.confirm()
+    with contained(destination.name):
+        await sifting.sift(batch.rows)
+        await sifting.confirm()
     return sifting.refused
 
 

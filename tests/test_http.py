@@ -2,10 +2,14 @@
 
 import asyncio
 import gzip
+import shutil
+import ssl
+import subprocess
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -18,6 +22,7 @@ from netaflux.core.errors import TooLarge, Unreachable
 from netaflux.http import LARGEST_ANSWER, Http
 from tests.damage import bytes_like
 
+OPENSSL = shutil.which("openssl") or ""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -60,6 +65,39 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
         answer = await exchanges.exchange("GET", url, headers={"Authorization": "Bearer secret"})
 
     assert (answer.status, asked) == (302, ["/"])
+
+
+def a_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's, for the right host, that nobody but itself vouches for."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    words = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        [OPENSSL, *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.mark.skipif(not OPENSSL, reason="openssl is not installed")
+async def test_a_server_that_nobody_vouches_for_is_told_nothing(tmp_path: Path) -> None:
+    asked = []
+
+    async def listens(request: web.Request) -> web.Response:
+        asked.append(request.headers)
+        return web.Response(text="fine")
+
+    application = web.Application()
+    application.router.add_get("/", listens)
+    server = TestServer(application, scheme="https")
+    await server.start_server(ssl=a_certificate(tmp_path))
+    async with Http.open() as exchanges, server:
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            await exchanges.exchange("GET", str(server.make_url("/")), headers={"Authorization": "secret"})
+
+    assert asked == []
 
 
 async def test_an_answer_that_has_no_end_is_given_up() -> None:

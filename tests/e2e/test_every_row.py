@@ -7,9 +7,9 @@ from typing import Literal
 
 import pytest
 
-from netaflux.simulator import House, Reading, Span, World, estate
+from netaflux.simulator import House, Reading, Row, Span, World, estate
 from tests.e2e.household import NOW, Household, household, roomy
-from tests.e2e.houses import BASE, PORCH, STEP, house_of, module_of, silent
+from tests.e2e.houses import BASE, PORCH, STEP, house_of, module_of, module_with, silent
 
 DateEnd = Literal["included", "excluded"]
 
@@ -39,6 +39,52 @@ async def test_every_row_of_five_modules_and_thirty_days_arrives_once_and_then_n
         assert [line["rows"] for line in second["devices"]] == [0] * 5
         assert len(home.served.fluxtream.uploads) == uploads
         assert home.calls() <= calls + 5
+
+
+async def test_two_homes_with_a_module_of_every_kind_each_arrive_whole(tmp_path: Path) -> None:
+    house = estate(NOW, stations=2, days=2)
+    async with household(World.of(house, netatmo=roomy()), tmp_path) as home:
+        home.mirror_all()
+
+        result = await home.sync()
+
+        assert (result["exit_code"], home.differences()) == (0, [])
+        homes = {module.kind: 0 for module in house.modules}
+        for line in result["devices"]:
+            homes[house.module(line["module"]).kind] += line["rows"] > 570
+        assert homes == dict.fromkeys(homes, 2)
+        assert len(homes) == 5
+
+
+async def test_setup_is_when_the_station_was_set_up_first(tmp_path: Path) -> None:
+    """Netatmo's `last_setup` is that of the newest wireless network, and hides the years before."""
+    rows = 20 * 288
+    house = house_of(
+        module_of(rows, NOW),
+        module_of(rows, NOW, kind="NAModule1"),
+        extra_fields={"last_setup": NOW - 86400},
+    )
+    async with household(World.of(house, netatmo=roomy()), tmp_path) as home:
+        home.mirror_all(channels=["Temp_C"], since="setup")
+
+        result = await home.sync()
+
+        assert [line["rows"] for line in result["devices"]] == [rows, rows]
+        assert home.differences() == []
+
+
+async def test_a_reading_that_is_polled_again_and_again_is_one_row_of_its_own_time(tmp_path: Path) -> None:
+    reading = Row(NOW - 250, (21.5, 57))
+    house = house_of(silent(NOW), module_with(reading, dashboard=True))
+    async with household(World.of(house, netatmo=roomy()), tmp_path) as home:
+        home.devices = [{"name": "Netatmo_Porch", "module": PORCH, "channels": ["Temp_C", "RH"]}]
+        for _ in range(4):
+            await home.sync()
+            home.clock.time += 90
+
+        stored = {cell.channel: values for cell, values in home.served.fluxtream.store.values.items()}
+        assert stored == {"Temp_C": {reading.time: 21.5}, "RH": {reading.time: 57}}
+        assert home.uploaded_rows == 1
 
 
 # A survey that tells the newest row lets the live end begin an hour before it, which is 13 rows; the pages of

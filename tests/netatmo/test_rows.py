@@ -316,8 +316,8 @@ def test_a_value_is_the_number_that_stood_in_its_own_cell_or_none(sent: list[lis
     found = page([segment(BEGIN, *sent, step=300)])
 
     padded = [[*each, None, None][: len(TWO)] for each in sent]
-    numbers = [tuple(each if type(each) in (int, float) else None for each in cells) for cells in padded]
-    assert found.rows == rows(*((300 * at, *values) for at, values in enumerate(numbers)))
+    numbers = [tuple(each if type(each) in (int, float) else None for each in row) for row in padded]
+    assert [row.values for row in found.rows] == numbers
 
 
 @given(

@@ -114,6 +114,23 @@ async def test_a_wrong_state_does_not_end_it_and_the_right_one_after_it_does(
     assert (right, ended.code) == (200, 0)
 
 
+async def test_an_address_is_good_for_one_attempt(netaflux: Program, outside: Outside) -> None:
+    """Afterwards nobody listens, and whoever listens next takes it for somebody else's."""
+    async with netaflux.starting(*netaflux.command("authorize")) as first:
+        back = await sent_back(first)
+        await visit(back)
+        await first.ended()
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await visit(back)
+    async with netaflux.starting(*netaflux.command("authorize")) as second:
+        await second.line(HTTP)
+        status, page, _ = await visit(back)
+
+    assert status == 400
+    assert "belongs to another attempt" in page
+    assert outside.token_posts == 1
+
+
 async def test_whatever_else_knocks_at_the_door_changes_nothing(netaflux: Program) -> None:
     async with netaflux.starting(*netaflux.command("authorize")) as running:
         back = urlsplit(await sent_back(running))

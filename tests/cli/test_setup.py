@@ -7,13 +7,9 @@ import pytest
 
 from netaflux.cli import setup
 from netaflux.cli.main import main
+from tests.ports import free_ports
 
 Captured = pytest.CaptureFixture[str]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def configured(folder: Path, port: int) -> Path:
@@ -36,7 +32,7 @@ def test_an_authorization_that_nobody_completes_expires(
 ) -> None:
     """Its state is worthless then, for nobody listens any more."""
     monkeypatch.setattr(setup, "PATIENCE", 0.1)
-    port = free_port()
+    (port,) = free_ports(1)
 
     assert main(["authorize", "--config", str(configured(tmp_path, port))]) == 77
 

@@ -134,11 +134,12 @@ async def test_one_that_was_away_for_a_month_lacks_nothing_in_the_end() -> None:
     """It was tried every day, and most of its rows are older than the source rows that are kept."""
     scene = Scene(a_device(to=BOTH), destinations=[opened(ONE), opened(TWO)], page_rows=100)
     a_day, rows = 86400 // STEP, 0
-    scene.to[TWO].down = True
-    for _ in range(30):
+    for day in range(31):
+        scene.to[TWO].down = day > 0
         scene.measure(*range(rows, rows + a_day))
         scene.clock.time = at(rows := rows + a_day)
         await scene.sync()
+    assert scene.rows(TWO) == [*range(a_day)]
     scene.to[TWO].down = False
     scene.clock.time += 3600
 

@@ -121,9 +121,12 @@ def test_no_module_is_told_the_time_of_another() -> None:
 
 
 def test_a_module_without_values_is_not_told_its_station_s() -> None:
-    envelope = one_station(dashboard_data={"time_utc": NOW}, modules=[{"_id": "02:00:00:00:00:02"}])
+    porch = {"_id": "02:00:00:00:00:02", "type": "NAModule1"}
+    shown = {"time_utc": NOW, "Temperature": 21.5, "Humidity": 57}
+    envelope = one_station(type="NAMain", dashboard_data=shown, modules=[porch])
 
-    assert [module.newest for module in survey_of(envelope, ANNE).modules] == [NOW, None]
+    told = [(module.newest, module.dashboard) for module in survey_of(envelope, ANNE).modules]
+    assert told == [(NOW, {"Temperature": 21.5, "Humidity": 57}), (None, {})]
 
 
 def test_what_a_dashboard_does_not_hold_or_holds_wrongly_is_not_made_up() -> None:

@@ -124,6 +124,15 @@ async def test_a_server_that_says_nothing_is_unreachable_and_the_kind_of_failure
             await exchanges.exchange("GET", url)
 
 
+async def test_nothing_is_asked_once_it_is_closed() -> None:
+    async with Http.open() as exchanges:
+        pass
+
+    with pytest.raises(Unreachable, match="netaflux stops") as caught:
+        await exchanges.exchange("GET", "http://127.0.0.1:9/api")
+    assert not caught.value.sent
+
+
 async def test_an_error_names_the_place_but_not_the_query() -> None:
     async with Http.open() as exchanges:
         with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9/api gives no answer") as caught:

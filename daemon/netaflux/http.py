@@ -93,6 +93,8 @@ class Http:
         is a body of that kind instead.
         Raises Unreachable where no whole answer came, so that its outcome is unknown; TooLarge is one.
         """
+        if self._session.closed:  # a command that is left over while the daemon stops
+            raise Unreachable(f"{_place(url)} is asked no more: netaflux stops", dropped=False, sent=False)
         sent = dict(headers or {})
         if form is not None and not isinstance(form, bytes):
             form = urlencode(form, doseq=True).encode()

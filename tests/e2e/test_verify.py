@@ -231,7 +231,7 @@ async def test_an_earlier_modules_rows_are_not_compared_with_its_successors(tmp_
 
 
 async def test_where_the_state_was_lost_what_is_there_is_found_to_be(home: Household) -> None:
-    for file in (home.folder / "state").glob("netaflux.db*"):
+    for file in (home.folder / "state").iterdir():
         file.unlink()
     login = home.served.netatmo.logins.issue("default")
     home.sections["netatmo"]["refresh_token"] = login.refresh

@@ -68,7 +68,7 @@ async def test_an_answer_without_an_end_is_given_up() -> None:
     async with receiving() as receiver, channel_to(receiver) as (channel, _):
         receiver.said = "x" * (LARGEST + 1)
 
-        with pytest.raises(NotTold, match="gives no answer: ClientPayloadError"):
+        with pytest.raises(NotTold, match="gives no answer: TooLarge"):
             await channel.tell(FACTS)
 
 

@@ -125,6 +125,9 @@ def _be(request: Mapping[str, Any]) -> NoReturn:
 
 
 def _live(request: Mapping[str, Any]) -> NoReturn:
+    # whoever runs the tests may ignore them: by nohup, or in the background
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["netaflux", *request["words"]]
     tamper(request["tampering"])
     if request["speed"] == 1:

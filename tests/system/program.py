@@ -20,6 +20,7 @@ from tests.system import nursery as nursery_module
 from tests.system.nursery import Nursery, surroundings
 from tests.system.world import Table
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 40.0
 """Seconds that a process may take where nothing is said: many run at a time."""
 LOOK_EVERY = 0.02
@@ -255,7 +256,7 @@ class Program:
         stdin, out, err = streams
         subprocess.run(
             ["/bin/sh", "-c", APART, str(report), *self.around, sys.executable, *arguments],
-            env=environment,
+            env={**environment, "PYTHONPATH": str(ROOT)},
             cwd=folder,
             stdin=stdin,
             stdout=out,

@@ -1,5 +1,6 @@
 """SIGHUP: a new configuration takes over with nothing dropped, and a mistaken one changes nothing."""
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -104,7 +105,7 @@ async def test_the_socket_moves_with_the_configuration_unless_something_is_in_it
         assert answer == (200, {"ok": True, "problems": []})
         assert mode == 0o660
         assert moved.socket.stat().st_mode & 0o777 == 0o600
-        assert not netaflux.socket.exists()
+        assert not (netaflux.state / "netaflux.sock").exists()
         await daemon.stopped()
 
 
@@ -128,6 +129,21 @@ async def test_secrets_of_an_earlier_configuration_stay_masked(netaflux: Program
 
     assert "another-password" not in ended.err
     assert password not in ended.err
+
+
+async def test_it_tells_how_it_is_while_a_poll_keeps_the_new_configuration_waiting(
+    netaflux: Program, outside: Outside
+) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_BEFORE, "/api/*", times=1)
+    async with netaflux.daemon() as daemon:
+        await until(lambda: hanging.struck)
+        daemon.running.signal(signal.SIGHUP)
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(3):
+            code, _ = await daemon.get("/status")
+        waits = not daemon.running.events("configuration.reread")
+
+    assert (code, waits) == (200, True)
 
 
 async def test_a_stop_during_a_switch_is_a_stop(netaflux: Program, outside: Outside) -> None:

@@ -40,7 +40,7 @@ class _Address:
             answer = await self._http.exchange(method, self._url, json=json)
         except Unreachable as error:
             # its own words hold the URL
-            kind = type(error.__cause__).__name__
+            kind = type(error.__cause__ or error).__name__
             raise NotTold(f"the server of `{self._setting}` gives no answer: {kind}") from None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of success
             raise NotTold(f"the server of `{self._setting}` refuses: {self._words(answer)}")

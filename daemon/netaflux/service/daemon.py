@@ -294,11 +294,11 @@ class Daemon:
         return self._life.result().health.words() if self._life.done() else "Taking over a new configuration"
 
     async def _unready(self) -> list[str]:
-        with (await self._living()).visited() as life:
-            return life.health.unready()
+        return (self._seen or await self._living()).health.unready()
 
     async def _status(self) -> Json:
-        with (await self._living()).visited() as life:
+        # one that is coming to its end still tells how things are: that may take ten seconds
+        with (self._seen or await self._living()).visited() as life:
             return await status(life.app, life.rounds.next_poll)
 
     def _glance(self) -> Json | None:

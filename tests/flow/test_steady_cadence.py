@@ -31,6 +31,19 @@ async def test_the_next_round_is_a_while_after_the_next_half_hour_of_netatmo_s_t
         assert 0 < ahead <= HALF_HOUR
 
 
+async def test_a_round_that_comes_a_hair_early_is_not_rung_again_at_once() -> None:
+    """Sums of floats end beside their moment: at that of Netatmo's time it is, by ours, not yet."""
+    scene, purse = Scene(), Purse()
+    cadence = await steady(scene, purse)
+    due = START - START % HALF_HOUR + 120
+
+    for early in (1e-7, 1e-3):
+        scene.clock.time = due - early
+        ahead = cadence.next_at(scene.module.id) - scene.clock.monotonic()
+
+        assert ahead >= HALF_HOUR
+
+
 async def test_where_calls_are_short_it_asks_every_other_time() -> None:
     scene, purse = Scene(), Purse(factor=1.7)
     cadence = await steady(scene, purse)

@@ -27,6 +27,8 @@ from netaflux.flow.account import Account
 
 TOGETHER = 5.0
 """Seconds of age that a survey may have for modules that ring together."""
+EARLY = 0.1
+"""Seconds by which a round may come before its moment and count as that one's: floats are no finer."""
 LOOKS_APART = 3600.0
 """Seconds between two modules' looks further back, or they would come all at once; fewer if they are many."""
 
@@ -209,7 +211,8 @@ class SteadyCadence:
     def next_at(self, module: ModuleId) -> float:  # noqa: ARG002 - as its sibling
         """The monotonic time of the module's next round."""
         now, period = self._account.server_time, self._period * ceil(self.thrift.stretch)
-        over = (now - self._delay) // period * period + period + self._delay
+        # one that is a hair early must not ring again at once, and again
+        over = (now + EARLY - self._delay) // period * period + period + self._delay
         return self._clock.monotonic() + over - now
 
     def wants(self, module: ModuleId) -> bool:

@@ -141,6 +141,27 @@ async def test_an_event_that_is_told_late_changes_its_count(tmp_path: Path) -> N
         assert home.served.fluxtream.store.again.total() > 0
 
 
+def test_five_minutes_that_end_while_further_pages_are_asked_for_are_not_counted_yet(tmp_path: Path) -> None:
+    """The newest page was told before: what came after it is in no page."""
+
+    async def main(clock: VirtualClock) -> None:
+        async with household(lived_in(), tmp_path, clock=clock) as home:
+            home.devices = [CAMERA]
+            busy = Eye(HALL, "NACamera", NOW - HOUR, persons=("anne",), step=60, share=1)
+            (place,) = home.served.house.homes
+            home.served.house.guards[place.id] = Guard([Lens(eye=busy, name="Hall")])
+            slow = home.served.netatmo.faults.add(Fault.DRIP, EVENTS, after=1, times=1, seconds=900)
+            told = of_the_camera(home)
+
+            result = await home.sync()
+
+            assert (result["exit_code"], slow.spent) == (0, True)
+            assert clock.now() >= NOW + 900
+            assert shown(home, CAMERA) == told
+
+    run_virtually(main, now=NOW)
+
+
 async def test_five_minutes_that_go_on_are_not_counted_yet(home: Household) -> None:
     home.devices = [CAMERA]
     (guarding,) = home.served.house.guards.values()

@@ -44,6 +44,8 @@ class _Seen:
     """A home's events back to a moment, as they were told a while ago."""
 
     sights: Sequence[_Sight] = ()
+    told_at: int = 0
+    """Netatmo's time when it told the newest of them: pages behind may have waited for the limits."""
     since: float = float("inf")
     asked_at: float = float("-inf")
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,22 +96,29 @@ class CameraSource:
 
     async def page(self, module: Module, measures: Sequence[Measure], window: Window, lane: Lane) -> Page:
         """All rows of the window whose five minutes are over."""
-        sights = await through_refusals(lambda: self._back_to(module.station, window.begin, lane))
-        over = int(self._client.time.now()) // BIN * BIN
+        seen = await through_refusals(lambda: self._back_to(module.station, window.begin, lane))
+        over = seen.told_at // BIN * BIN
         end = over if window.end is None else min(over, window.end)
-        own = (sight for sight in sights if sight.camera == module.id)
+        own = (sight for sight in seen.sights if sight.camera == module.id)
         rows = [row for row in counted(own, measures) if window.begin <= row.time < end]
         # never a full one: nothing follows
         return Page(tuple(measures), window, rows, raw_rows=min(len(rows), PAGE_ROWS - 1))
 
-    async def _back_to(self, home: str, since: int, lane: Lane) -> Sequence[_Sight]:
+    async def _back_to(self, home: str, since: int, lane: Lane) -> _Seen:
         seen = self._seen[home]
         async with seen.asking:
             if seen.since > since or self._clock.monotonic() - seen.asked_at > YOUNG:
-                events = self._security.events(home, since=since, lane=lane)
-                seen.sights = [sight async for event in events if (sight := _sight(event))]
-                seen.since, seen.asked_at = since, self._clock.monotonic()
-        return seen.sights
+                await self._ask(seen, home, since, lane)
+        return seen
+
+    async def _ask(self, seen: _Seen, home: str, since: int, lane: Lane) -> None:
+        told_at, sights = 0, []
+        async for event in self._security.events(home, since=since, lane=lane):
+            told_at = told_at or int(self._client.time.now())
+            if sight := _sight(event):
+                sights.append(sight)
+        seen.sights, seen.told_at = sights, told_at
+        seen.since, seen.asked_at = since, self._clock.monotonic()
 
 
 def _sight(event: CameraEvent) -> _Sight | None:

@@ -1,5 +1,6 @@
 """Whatever is missing in Netatmo's answers: `sync` ends well, and no number arrives that was not there."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from tests.e2e.household import NOW, household, roomy
 from tests.e2e.houses import BASE, PORCH, house_of, module_of, module_with, silent
 
 ROWS = 400
+
+
+def moment(seconds: int) -> str:
+    """A moment as `since` takes it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 async def test_cells_that_are_null_are_gaps_in_their_own_channels_alone(tmp_path: Path) -> None:
@@ -196,6 +202,22 @@ async def test_a_server_that_lies_for_a_while_costs_no_row(tmp_path: Path, fault
         second = await home.sync()
 
         assert (second["exit_code"], home.differences()) == (0, [])
+
+
+@pytest.mark.parametrize("fault", ["body.errors", "body.home.errors"])
+async def test_errors_instead_of_rows_are_not_taken_for_a_day_of_silence(tmp_path: Path, fault: str) -> None:
+    async with household(World.of(house_of(module_of(ROWS, NOW)), netatmo=roomy()), tmp_path) as home:
+        home.mirror_all(since=moment(NOW - 3600))
+        await home.sync()
+        home.mirror_all()  # from now on the day before is wanted, too: a window with an end
+        told = home.served.netatmo.faults.add(fault, "/api/getmeasure", after=1, times=1)
+
+        first = await home.sync()
+        second = await home.sync()
+
+        assert told.spent
+        assert (first["exit_code"], second["exit_code"]) == (75, 0)
+        assert home.differences() == []
 
 
 async def test_a_value_of_another_kind_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,9 @@ def test_a_home_without_events_has_none(body: object) -> None:
     assert events_of({"status": "ok", "body": body}) == ()
 
 
-@pytest.mark.parametrize("body", ["events", 5, True])
+@pytest.mark.parametrize(
+    "body", ["events", 5, True, {"errors": [{"code": 6}]}, {"home": {"errors": [{"code": 6}]}}]
+)
 def test_an_answer_about_something_else_is_a_fault(body: object) -> None:
     with pytest.raises(UpstreamFault):
         events_of({"status": "ok", "body": body})

@@ -78,11 +78,23 @@ def test_rows_under_their_times_are_read() -> None:
     assert (found.raw_rows, found.aside) == (5, 0)
 
 
-@pytest.mark.parametrize("body", [[], {}, None, [segment(BEGIN)], {"errors": []}, {"errors": [{"code": 6}]}])
+@pytest.mark.parametrize("body", [[], {}, None, [segment(BEGIN)], {"errors": []}, {"home": {}}])
 def test_an_empty_answer_is_an_empty_page(body: object) -> None:
     found = page(body)
 
     assert (found.rows, found.raw_rows, found.aside, found.full, found.last) == ((), 0, 0, False, None)
+
+
+@pytest.mark.parametrize("body", [{"errors": [{"code": 6}]}, {"home": {"errors": [{"code": 6, "id": "a"}]}}])
+def test_errors_instead_of_rows_are_no_silence(body: object) -> None:
+    with pytest.raises(UpstreamFault, match="code 6"):
+        page(body)
+
+
+def test_errors_beside_rows_cost_nothing() -> None:
+    found = page({str(BEGIN): [15.9, 57], "errors": [{"code": 6}]})
+
+    assert (found.rows, found.aside) == (rows((0, 15.9, 57)), 0)
 
 
 def test_an_answer_without_a_body_is_an_empty_page() -> None:

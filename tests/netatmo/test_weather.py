@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from netaflux.core.errors import DeviceUnreachable
+from netaflux.core.errors import DeviceUnreachable, UpstreamFault
 from netaflux.core.model import Lane, Measure, Module, Row, Window
 from netaflux.netatmo.errors import Envelope
 from netaflux.netatmo.servertime import ServerTime
@@ -111,8 +111,9 @@ async def test_an_empty_answer_that_says_why_is_an_unreachable_device(device: st
     assert caught.value.code == 6
 
 
-async def test_an_error_of_another_device_is_none() -> None:
-    assert await page(Netatmo(failing("02:00:00:00:00:99"))) == ()
+async def test_an_error_of_another_device_is_no_silence() -> None:
+    with pytest.raises(UpstreamFault, match="code 6"):
+        await page(Netatmo(failing("02:00:00:00:00:99")))
 
 
 async def test_rows_count_for_more_than_an_error_beside_them() -> None:

@@ -12,7 +12,17 @@ from urllib.parse import urlsplit
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.model import ModuleId
 from netaflux.netatmo.errors import Envelope
-from netaflux.netatmo.wire import identity, module_id, moment, text, thing, things, truth, whole
+from netaflux.netatmo.wire import (
+    identity,
+    module_id,
+    moment,
+    require_no_errors,
+    text,
+    thing,
+    things,
+    truth,
+    whole,
+)
 
 NAMELESS_KIND = "unknown"
 OUTDOOR = "outdoor"
@@ -103,9 +113,11 @@ def events_of(envelope: Envelope, home: str | None = None) -> tuple[CameraEvent,
     """The events of an answer, as Netatmo orders them: the newest first; of two with one id the first counts.
 
     `home` is whose events were asked for, where the answer does not say. Raises UpstreamFault where it is not
-    one about events at all.
+    one about events at all, or holds errors and no events: it would pass for an end.
     """
     events = [event_of(raw, told or home) for told, raw in _told(envelope.get("body"))]
+    if not events:
+        require_no_errors(envelope, "getevents")
     seen: dict[Hashable, CameraEvent] = {}
     for event in events:
         seen.setdefault(event.identity, event)

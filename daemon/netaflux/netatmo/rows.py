@@ -10,7 +10,7 @@ from typing import cast
 from netaflux.core.errors import UpstreamFault
 from netaflux.core.model import Measure, Number, Page, Row, Rows, Window
 from netaflux.netatmo.errors import Envelope
-from netaflux.netatmo.wire import number, server_time, whole
+from netaflux.netatmo.wire import number, require_no_errors, server_time, whole
 
 AHEAD = 600
 """Seconds that a row may be ahead of Netatmo's clock; beyond that its time cannot be."""
@@ -43,9 +43,11 @@ def page_of(
     Of rows before the window, in the future, or whose time or cells cannot be read only the number is kept.
     Rows after the window are no fault: whether `date_end` belongs to it is not documented. Raises TimesUntold
     (with `untold_aside` such rows are put aside instead), and UpstreamFault where the answer is not one about
-    measures at all.
+    measures at all, or holds errors and no rows: it would pass for a silence.
     """
     sent = _sent(envelope.get("body"), untold_aside=untold_aside)
+    if not sent.times:
+        require_no_errors(envelope, "getmeasure")
     readable = _readable(sent, len(measures))
     rows = _in_order(readable)
     latest = int(server_time(envelope) or now) + AHEAD

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Protocol
 
-from netaflux.core.errors import DeviceUnreachable, UsageError
+from netaflux.core.errors import DeviceUnreachable, UpstreamFault, UsageError
 from netaflux.core.model import Lane, Measure, ModuleId, Page, Row, Survey, Window
 from netaflux.netatmo.client import NetatmoClient
 from netaflux.netatmo.errors import Envelope
@@ -93,10 +93,11 @@ class Weather:
     ) -> Page:
         exact = params["optimize"] == "false"
         envelope = await self._client.call("getmeasure", params, lane=lane)
-        page = page_of(envelope, measures, window, self._client.time.now(), untold_aside=exact)
-        if not page.raw_rows:
+        try:
+            return page_of(envelope, measures, window, self._client.time.now(), untold_aside=exact)
+        except UpstreamFault:
             _raise_for_faults(envelope, module)
-        return page
+            raise
 
 
 def asked_of(module: Unit) -> dict[str, str]:
@@ -122,7 +123,7 @@ def _params(module: Unit, measures: Sequence[Measure], window: Window) -> dict[s
 
 
 def _raise_for_faults(envelope: Envelope, module: Unit) -> None:
-    """No row, and a good answer that says why."""
+    """An answer without rows may say why."""
     for fault in faults(envelope):
         if fault.device in (module.id, module.station):
             raise DeviceUnreachable(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from netaflux.core.errors import UpstreamFault
 from netaflux.core.model import ModuleId, Number
 from netaflux.netatmo.errors import Envelope
 
@@ -99,10 +100,27 @@ class Fault:
 
 def faults(envelope: Envelope) -> tuple[Fault, ...]:
     """The partial errors of a good answer; observed at `body.errors` and at `body.home.errors`."""
-    body = thing(envelope.get("body"))
     return tuple(
         Fault(device, whole(each.get("code")))
-        for place in (body, thing(body.get("home")))
-        for each in things(place.get("errors"))
+        for each in _errors(envelope)
         if (device := module_id(each.get("id")))
     )
+
+
+def require_no_errors(envelope: Envelope, endpoint: str) -> None:
+    """For a good answer without what was asked for: where it tells of errors, that is no word of silence.
+
+    Raises UpstreamFault.
+    """
+    if error := next(_errors(envelope), None):
+        code = whole(error.get("code"))
+        number = "" if code is None else f", code {code}"
+        raise UpstreamFault(
+            f"Netatmo's answer to {endpoint} holds errors and nothing else{number}", code=code
+        )
+
+
+def _errors(envelope: Envelope) -> Iterator[Mapping[str, object]]:
+    body = thing(envelope.get("body"))
+    for place in (body, thing(body.get("home"))):
+        yield from things(place.get("errors"))

@@ -79,7 +79,20 @@ async def test_a_single_row_is_refused_beside_a_good_one() -> None:
     destination = Picky({5})
 
     assert await sift(destination, [5]) == {5: "cannot take 5"}
-    assert destination.writes == [[5], [-1], [-1]]
+    assert destination.writes == [[5], [-1], [5], [-1]]
+
+
+@pytest.mark.parametrize("times", [[5], [5, 6, 7]])
+async def test_a_refusal_that_passes_costs_no_row(times: list[int]) -> None:
+    class Hiccup(Picky):
+        async def write(self, batch: Batch) -> None:
+            self.bad = set() if self.writes else {5}
+            await super().write(batch)
+
+    destination = Hiccup()
+
+    assert await sift(destination, times) == {}
+    assert sorted({*destination.taken} - {-1}) == times
 
 
 async def test_a_single_row_that_nothing_is_known_beside_is_not_blamed() -> None:

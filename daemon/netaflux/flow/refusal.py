@@ -64,9 +64,12 @@ class _Sifting:
                 raise DestinationDown(f"{self.destination.name} takes not even one row: {error}") from error
             return await self._sift_halves(rows, suspect=False)
         except BatchRefused as refusal:
+            first = not self.proven
             await self._prove(refusal)
             if len(rows) > 1:
                 return await self._sift_halves(rows, suspect=True)
+            if first:
+                return await self.sift(rows)  # refused but once, it may have been a trouble that has passed
             await self._set_aside(rows[0], refusal.message)
             return False
         return True

@@ -115,10 +115,12 @@ def _clock(wish: Mapping[str, float]) -> None:
 
 def _wall(file: str) -> None:
     """Let all that asks for the time of day be told another one."""
-    true = time.time
+    true, scaled = time.time, ScaledClock.now
 
     def off() -> float:
         return float(Path(file).read_text() or 0)
+
+    begun = off()
 
     class Shown(datetime):
         """A moment, where nobody asks for the present one."""
@@ -128,6 +130,8 @@ def _wall(file: str) -> None:
             return super().now(tz) + timedelta(seconds=off())
 
     PATCH.setattr(time, "time", lambda: true() + off())
+    # made after this, it has begun with the time that was shown then
+    PATCH.setattr(ScaledClock, "now", lambda clock: scaled(clock) + off() - begun)
     for name, module in list(sys.modules.items()):
         if name.startswith(("netaflux", "apscheduler")) and getattr(module, "datetime", None) is datetime:
             PATCH.setattr(module, "datetime", Shown)

@@ -213,7 +213,9 @@ def test_an_account_without_homes_has_none(body: object) -> None:
     assert homes_of({"status": "ok", "body": body}) == ()
 
 
-@pytest.mark.parametrize("body", [7, "odd", {"homes": {}}])
+@pytest.mark.parametrize(
+    "body", [7, "odd", {"errors": [{"code": 6}]}, {"homes": [], "errors": [{}]}, {"homes": {}}]
+)
 def test_an_answer_about_something_else_is_an_error(body: object) -> None:
     with pytest.raises(UpstreamFault):
         homes_of({"status": "ok", "body": body})

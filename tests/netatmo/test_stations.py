@@ -207,6 +207,12 @@ def test_what_is_in_error_is_not_reachable() -> None:
     assert survey_of(envelope, ANNE).modules[0].reachable is False
 
 
+@pytest.mark.parametrize("devices", [{}, {"devices": []}])
+def test_errors_instead_of_stations_are_no_empty_account(devices: dict[str, object]) -> None:
+    with pytest.raises(UpstreamFault, match="code 6"):
+        survey_of({"body": {**devices, "errors": [{"code": 6, "id": STATION}]}}, ANNE)
+
+
 def test_a_dashboard_from_the_future_tells_no_newest_row() -> None:
     """A row of 2036 would be waited for until then."""
     times = [NOW, NOW + 600, NOW + 601, 2_100_000_000]

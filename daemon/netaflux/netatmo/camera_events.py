@@ -117,7 +117,7 @@ def events_of(envelope: Envelope, home: str | None = None) -> tuple[CameraEvent,
     """
     events = [event_of(raw, told or home) for told, raw in _told(envelope.get("body"))]
     if not events:
-        require_no_errors(envelope, "getevents")
+        require_no_errors(envelope, "events")
     seen: dict[Hashable, CameraEvent] = {}
     for event in events:
         seen.setdefault(event.identity, event)

@@ -22,6 +22,7 @@ from netaflux.netatmo.wire import (
     module_id,
     moment,
     number,
+    require_no_errors,
     switch,
     text,
     thing,
@@ -139,7 +140,7 @@ class Home(Called):
 def homes_of(envelope: Envelope) -> tuple[Home, ...]:
     """The homes of an answer of homesdata, without how they are; of two with one id the first counts.
 
-    Raises UpstreamFault where the answer is not one about homes at all.
+    Raises UpstreamFault where the answer is not one about homes at all, or holds errors and no home.
     """
     body = envelope.get("body")
     # an account without homes: homes [] or none, body {}, or [] as PHP writes an empty object
@@ -150,6 +151,8 @@ def homes_of(envelope: Envelope) -> tuple[Home, ...]:
     for raw in things(listed):
         if home_id := identity(raw.get("id")):
             homes.setdefault(home_id, _home(home_id, raw))
+    if not homes:
+        require_no_errors(envelope, "homes")
     return tuple(homes.values())
 
 

@@ -47,7 +47,7 @@ def page_of(
     """
     sent = _sent(envelope.get("body"), untold_aside=untold_aside)
     if not sent.times:
-        require_no_errors(envelope, "getmeasure")
+        require_no_errors(envelope, "measures")
     readable = _readable(sent, len(measures))
     rows = _in_order(readable)
     latest = int(server_time(envelope) or now) + AHEAD

@@ -12,6 +12,7 @@ from netaflux.netatmo.wire import (
     module_id,
     moment,
     number,
+    require_no_errors,
     server_time,
     text,
     texts,
@@ -31,7 +32,7 @@ AHEAD = 600
 def survey_of(envelope: Envelope, account: AccountName) -> Survey:
     """The account's modules, stations included, in Netatmo's order; of two with one id the first counts.
 
-    Raises UpstreamFault where the answer is not one about stations at all.
+    Raises UpstreamFault where the answer is not one about stations at all, or holds errors and no station.
     """
     now = server_time(envelope)
     unreachable = {fault.device for fault in faults(envelope)}
@@ -39,6 +40,8 @@ def survey_of(envelope: Envelope, account: AccountName) -> Survey:
     for station in devices_of(envelope):
         for module in _modules(station, account, now, unreachable):
             modules.setdefault(module.id, module)
+    if not modules:
+        require_no_errors(envelope, "stations")
     return Survey(account, tuple(modules.values()), now)
 
 

@@ -107,16 +107,17 @@ def faults(envelope: Envelope) -> tuple[Fault, ...]:
     )
 
 
-def require_no_errors(envelope: Envelope, endpoint: str) -> None:
-    """For a good answer without what was asked for: where it tells of errors, that is no word of silence.
+def require_no_errors(envelope: Envelope, about: str) -> None:
+    """For a good answer that lacks what was asked for: whether there is none, one with errors does not tell.
 
     Raises UpstreamFault.
     """
-    if error := next(_errors(envelope), None):
+    error = next(_errors(envelope), None)
+    if error is not None:
         code = whole(error.get("code"))
         number = "" if code is None else f", code {code}"
         raise UpstreamFault(
-            f"Netatmo's answer to {endpoint} holds errors and nothing else{number}", code=code
+            f"Netatmo's answer about {about} holds errors and nothing else{number}", code=code
         )
 
 

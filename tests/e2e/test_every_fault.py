@@ -68,7 +68,7 @@ def test_each_fault_alone_strikes_every_endpoint_and_costs_nothing(
                         for command in ("homes", "verify", "verify"):
                             await performed(app, command)
                     assert unstruck(rules) == [], fault
-                    counts[fault] = sum(rule.struck for rule in rules.values())
+                    counts[fault.value] = sum(rule.struck for rule in rules.values())
                     clear(home)
             await settled(home, clock, mirrors)
 

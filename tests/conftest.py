@@ -69,6 +69,16 @@ def scale(request: pytest.FixtureRequest) -> int:
     return factor
 
 
+@pytest.fixture
+def record_property(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """As pytest's, in text: what goes from one process of the tests to another has to be plain."""
+
+    def record(name: str, value: object) -> None:
+        record_property(name, str(value))
+
+    return record
+
+
 def tells_of_this_machine(name: str) -> bool:
     """Whether an environment variable could change what netaflux does."""
     return name.startswith(OURS) or name in SERVICE_MANAGERS | TERMINALS or name.lower() in PROXIES

@@ -15,6 +15,13 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any, Final, TextIO
 
+if "rich.traceback" not in sys.modules:
+    # structlog would import it, and pygments too, for a printer that ours replaces: a tenth of every start
+    sys.modules["rich.traceback"] = None  # type: ignore[assignment]  # which means: there is none
+    import structlog.dev
+
+    del sys.modules["rich.traceback"]
+
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 

@@ -72,10 +72,10 @@ class Health:
                     yield f"{job.key} does not move"
 
     def _last_sign(self, job: Job) -> float:
-        account = job.kind.account
-        if job.module is None:
-            return self._heard.get(account.name, 0.0)
-        names = [job.module, *(target.device for target in account.targets(job.module))]
+        account, module = job.kind.account, job.module
+        names: list[str] = [account.name]
+        if module is not None:
+            names = [module, *(target.device for target in account.targets(module))]
         return max(self._heard.get(name, float("-inf")) for name in names)
 
     def _may_wait(self, job: Job) -> bool:

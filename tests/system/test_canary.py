@@ -6,8 +6,10 @@ every token that it gave out, so the set of canaries is complete.
 
 import asyncio
 import json
+import re
 import signal
 import sys
+import tarfile
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,12 +17,14 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 from urllib.parse import quote, quote_plus
+from uuid import uuid4
 
 import aiohttp
 import pytest
 
 from netaflux.clocks import ScaledClock
 from netaflux.simulator import App, User
+from tests.notify.receiver import SECRET, Receiver, receiving
 from tests.system import crashing
 from tests.system.canary import of_pairs, singing
 from tests.system.nursery import Nursery, surroundings
@@ -59,7 +63,14 @@ def parrot(outside: Outside) -> Iterator[Parrot]:
 
 
 @pytest.fixture
-def netaflux(nursery: Nursery, folder: Path, outside: Outside, parrot: Parrot) -> Program:
+async def person() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        receiver.said = f"{receiver.hook} {receiver.ping}"
+        yield receiver
+
+
+@pytest.fixture
+def netaflux(nursery: Nursery, folder: Path, outside: Outside, parrot: Parrot, person: Receiver) -> Program:
     """Its secrets stand in a credentials file, in the environment and in the configuration."""
     program = Program(nursery, folder, outside.sections(), outside.devices())
     del program.sections["netatmo"]["client_secret"]
@@ -70,6 +81,15 @@ def netaflux(nursery: Nursery, folder: Path, outside: Outside, parrot: Parrot) -
         "username": ANNE.username,
     }
     program.sections["destinations.second"] = outside.fluxtream(BERT) | {"url": parrot.fluxtream}
+    script = folder / "tell"
+    script.write_text(f"#!/bin/sh\n(cat; env) >> '{folder}/told'\n")
+    script.chmod(0o700)
+    program.sections["notify"] = {
+        "url": person.hook,
+        "command": [str(script)],
+        "heartbeat_url": person.ping,
+        "silent_after": "1m",
+    }
     (folder / "credentials").mkdir()
     (folder / "credentials" / "netatmo__client_secret").write_text(CLIENT_SECRET)
     program.environment = {
@@ -82,7 +102,14 @@ def netaflux(nursery: Nursery, folder: Path, outside: Outside, parrot: Parrot) -
 def canaries(outside: Outside) -> set[str]:
     """Every secret that there is by now."""
     pairs = outside.served.netatmo.logins.issued["default"]
-    return {CLIENT_SECRET, ANNE.password, BERT.password, *of_pairs(pairs), NOT_ACCEPTED.partition("|")[2]}
+    return {
+        CLIENT_SECRET,
+        ANNE.password,
+        BERT.password,
+        *of_pairs(pairs),
+        NOT_ACCEPTED.partition("|")[2],
+        SECRET,
+    }
 
 
 # What tells anything: whoever adds an output adds a line.
@@ -113,6 +140,30 @@ def route(path: str) -> Producer:
     return answered
 
 
+async def bundle(netaflux: Program, daemon: Daemon) -> str:
+    """All that `doctor` packs for others to see, and what it says meanwhile."""
+    packed = netaflux.folder / f"{uuid4()}.tar.gz"
+    said = await command("doctor", "--bundle", str(packed))(netaflux, daemon)
+    return said + await asyncio.to_thread(unpacked, packed)
+
+
+def unpacked(packed: Path) -> str:
+    with tarfile.open(packed) as archive:
+        files = [archive.extractfile(member) for member in archive]
+        return "\n".join(file.read().decode() for file in files if file)
+
+
+async def notices(netaflux: Program, _: Daemon) -> str:
+    """What a person's command has got so far, on its stdin and in its environment."""
+    told = netaflux.folder / "told"
+    return await asyncio.to_thread(told.read_text) if told.exists() else ""
+
+
+def noted(text: str) -> set[str]:
+    """The events that a person's command was told."""
+    return set(re.findall(r"^NOTICE_EVENT=(.*)$", text, re.MULTILINE))
+
+
 async def processes(_: Program, daemon: Daemon) -> str:
     """The daemon's title, and title and environment of all that it has started."""
     return await asyncio.to_thread(titles, Path("/proc", str(daemon.pid)))
@@ -137,6 +188,11 @@ PRODUCERS: dict[str, Producer] = {
     "health": command("health"),
     "check": command("check"),
     "check --json": command("check", "--json"),
+    "doctor": bundle,
+    "doctor --json": command("doctor", "--json"),
+    "notify": command("notify", "--json"),
+    "notify --test": command("notify", "--test"),
+    "notices": notices,
     "devices": command("devices", "--json"),
     "latest": command("latest"),
     "sync": command("sync"),
@@ -176,7 +232,7 @@ OTHERS = [("info", "json"), ("warning", "console"), ("error", "json"), ("error",
     [*COMBINATIONS, *(pytest.param(*other, marks=pytest.mark.slow) for other in OTHERS)],
 )
 async def test_no_secret_is_told_when_all_is_well_or_servers_repeat_what_they_were_sent(
-    netaflux: Program, outside: Outside, parrot: Parrot, level: str, form: str
+    netaflux: Program, outside: Outside, parrot: Parrot, person: Receiver, level: str, form: str
 ) -> None:
     netaflux.sections["log"] = {"level": level, "format": form}
     async with started(netaflux, outside) as running:
@@ -191,13 +247,15 @@ async def test_no_secret_is_told_when_all_is_well_or_servers_repeat_what_they_we
         running.signal(signal.SIGTERM)
         log = await running.ended()
 
-    texts = [("log", log.out + log.err)]
+    texts = [("log", log.out + log.err), ("the posted", json.dumps(person.notices))]
     texts += [pair for phase in (well, ill, worse) for pair in phase.items()]
     assert sung(texts, outside) == []
     assert {saying for saying, _ in parrot.said} == set(ALL)
     assert {path.split("/")[1] for _, path in parrot.said} == {"netatmo", "fluxtream"}
     assert any(path.endswith("/token") for _, path in parrot.said)
     assert len(outside.served.netatmo.logins.issued["default"]) > 2
+    assert {"opened", "test"} <= {event for event, _, _ in person.told()} & noted(worse["notices"])
+    assert person.beats
 
 
 @pytest.mark.parametrize("form", ["json", "console"])

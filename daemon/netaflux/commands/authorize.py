@@ -7,11 +7,11 @@ Events: `result` with the scopes granted.
 from collections.abc import AsyncGenerator
 from typing import Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
 from netaflux.app import App
+from netaflux.commands.requests import understood
 from netaflux.commands.words import Json, account_named, iso
-from netaflux.core.errors import UsageError
 from netaflux.core.model import AccountName
 from netaflux.core.settings import Part, PastedSecret
 
@@ -34,7 +34,7 @@ class AuthorizeRequest(Part):
 
 async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Exchange what the person brought for tokens, and keep them. Raises NotAuthorized, NetatmoError."""
-    request = _read(asked)
+    request = understood("authorize", AuthorizeRequest, asked)
     keeper = app.accounts[account_named(request.account, list(app.accounts))].keeper
     if request.refresh_token is not None:
         await keeper.adopt_refresh(request.refresh_token.get_secret_value())
@@ -47,11 +47,3 @@ async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         "expires": iso(keeper.expires_at),
         "exit_code": 0,
     }
-
-
-def _read(asked: Json) -> AuthorizeRequest:
-    try:
-        return AuthorizeRequest.model_validate(asked)
-    except ValidationError as error:
-        text = error.errors(include_input=False, include_url=False)[0]["msg"]
-        raise UsageError(f"authorize was asked badly: {text}") from error

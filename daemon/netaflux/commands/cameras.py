@@ -4,24 +4,34 @@ Events: one `camera` each, or with `url` one `address`; then `result`.
 """
 
 from collections.abc import AsyncGenerator
+from typing import Literal
 
 from netaflux.app import App
 from netaflux.commands.guarded import Place, places
+from netaflux.commands.requests import OfHome, understood
 from netaflux.commands.words import Json
 from netaflux.core.errors import DeviceUnreachable
 from netaflux.netatmo.cameras import Camera
 from netaflux.netatmo.live import Address
 
 
+class CamerasRequest(OfHome):
+    """Which cameras, and whether for their live picture."""
+
+    camera: str | None = None
+    url: Literal["local", "vpn"] | None = None
+
+
 async def cameras(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List them; or tell the address of the one asked for, else of the first, by the way of `url`."""
-    found = await places(app, asked)
-    if asked.get("url"):
-        camera = found.camera(asked.get("camera"))
+    request = understood("cameras", CamerasRequest, asked)
+    found = await places(app, request)
+    if request.url:
+        camera = found.camera(request.camera)
         place = found.place(camera.home)
-        yield _address(camera, await _way(place, camera, asked["url"]))
+        yield _address(camera, await _way(place, camera, request.url))
     else:
-        wanted = found.camera(asked["camera"]).id if asked.get("camera") else None
+        wanted = found.camera(request.camera).id if request.camera else None
         for place in found.places:
             for camera in place.home.cameras:
                 if wanted in (None, camera.id):

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
 from netaflux.app import App, Connected
 from netaflux.commands.leave import remedy
+from netaflux.commands.requests import Nothing, understood
 from netaflux.commands.words import Json, iso
 from netaflux.core.errors import ConfigError, NetafluxError, ScopeDenied
 from netaflux.core.model import SourceName
@@ -23,8 +24,9 @@ WORDS: Mapping[SourceName, tuple[str, str]] = {
 """What an account has, one of it and several."""
 
 
-async def check(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
+async def check(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Try everything that the daemon needs."""
+    understood("check", Nothing, asked)
     codes: list[int] = []
     async for event, code in _checks(app):
         codes.append(code)

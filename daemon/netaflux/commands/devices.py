@@ -8,14 +8,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from netaflux.app import App, Connected
 from netaflux.commands.leave import SCOPES, is_given, remedy
+from netaflux.commands.requests import Nothing, understood
 from netaflux.commands.words import Json
 from netaflux.core.devices import Device, identify
 from netaflux.core.errors import NetafluxError, NotAuthorized, ScopeDenied
 from netaflux.core.model import DeviceName, Module, SourceName, Survey
 
 
-async def devices(app: App, asked: Json) -> AsyncGenerator[Json, None]:  # noqa: ARG001 - it takes nothing
+async def devices(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List the modules."""
+    understood("devices", Nothing, asked)
     failed: list[Json] = []
     codes: set[int] = set()
     for name, connected in app.accounts.items():

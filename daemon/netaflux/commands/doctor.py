@@ -16,10 +16,12 @@ from netaflux import logs
 from netaflux.app import App, Connected
 from netaflux.commands.check import parts
 from netaflux.commands.leave import SCOPES
+from netaflux.commands.requests import understood
 from netaflux.commands.status import status
 from netaflux.commands.words import Json
 from netaflux.core import findings
 from netaflux.core.findings import Finding
+from netaflux.core.settings import Part
 from netaflux.netatmo.scopes import to_grant
 
 log = structlog.get_logger(__name__)
@@ -28,8 +30,15 @@ LONGEST_PART: Final = 20.0
 """Real seconds that a part may take."""
 
 
+class DoctorRequest(Part):
+    """Whether what a bundle needs is told, too."""
+
+    evidence: bool = False
+
+
 async def doctor(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Examine what the app works with."""
+    request = understood("doctor", DoctorRequest, asked)
     codes: list[int] = []
     # first, for the others make calls
     before = list(_budgets(app))
@@ -39,7 +48,7 @@ async def doctor(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     for finding in (*before, *(each for some in tried for each in some), *after):
         codes.append(finding.code)
         yield {"event": "finding", **finding.to_json()}
-    if asked.get("evidence"):
+    if request.evidence:
         yield {"event": "evidence", **await _evidence(app)}
     yield {"event": "result", "exit_code": findings.worst(codes)}
 

@@ -5,12 +5,17 @@ Events: one `seen` each, the newest first, or with `follow` as they happen; `loo
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+from pydantic import Field
 
 from netaflux.app import App
 from netaflux.commands.guarded import Place, Places, titled, watched
 from netaflux.commands.named import a_moment
+from netaflux.commands.requests import OfHome, understood
 from netaflux.commands.words import Json
 from netaflux.core.errors import Busy, NetafluxError, QuotaReached, Unreachable, UpstreamFault, UsageError
+from netaflux.core.settings import Count
 from netaflux.netatmo.camera_events import CameraEvent
 
 MOST = 30
@@ -22,16 +27,29 @@ LEAST_PAUSE = 10.0
 _PASSES = (Busy, QuotaReached, Unreachable, UpstreamFault)
 
 
+class EventsRequest(OfHome):
+    """Which events, and whether those to come as well."""
+
+    follow: bool = False
+    camera: str | None = None
+    person: str | None = None
+    since: str | None = None
+    most: Count | None = None
+    every: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60
+    """Seconds between two looks."""
+
+
 async def events(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List the newest `most` of each home, or all since `since`, of one camera or person if it is named."""
-    found = await watched(app, asked)
-    wanted = _Wanted.read(app, asked, found)
+    request = understood("events", EventsRequest, asked)
+    found = await watched(app, request)
+    wanted = _Wanted.read(app, request, found)
     seen = [(place, event) for place in wanted.places for event in await wanted.newest(place)]
     seen.sort(key=lambda one: -(one[1].time or 0))
-    for place, event in reversed(seen) if asked.get("follow") else seen:
+    for place, event in reversed(seen) if request.follow else seen:
         yield _seen(place, event)
-    if asked.get("follow"):
-        pause = max(LEAST_PAUSE, float(asked.get("every") or 60))
+    if request.follow:
+        pause = max(LEAST_PAUSE, request.every)
         async for told in _followed(app, wanted, seen, pause):
             yield told
     yield found.result
@@ -48,21 +66,21 @@ class _Wanted:
         self._person = person
 
     @classmethod
-    def read(cls, app: App, asked: Json, found: Places) -> "_Wanted":
+    def read(cls, app: App, asked: EventsRequest, found: Places) -> "_Wanted":
         """Raises UsageError, NoDevice."""
-        camera = found.camera(asked["camera"]) if asked.get("camera") else None
-        person = found.person(asked["person"]) if asked.get("person") else None
+        camera = found.camera(asked.camera) if asked.camera else None
+        person = found.person(asked.person) if asked.person else None
         if camera and person and camera.home != person.home:
             raise UsageError("that camera and that person are not of one home", advice="")
         homes = [found.place(one.home) for one in (camera, person) if one][:1] or found.places
         wanted = cls(homes, camera.id if camera else None, person.id if person else None)
-        if asked.get("since"):
+        if asked.since:
             now, zone = app.clock.now(), homes[0].home.timezone
-            wanted.since = a_moment("--since", asked["since"]).resolve(now, zone)
+            wanted.since = a_moment("--since", asked.since).resolve(now, zone)
             if wanted.since > now:
-                raise UsageError(f"--since {asked['since']} lies in the future", advice="")
+                raise UsageError(f"--since {asked.since} lies in the future", advice="")
             wanted.most = None
-        wanted.most = asked.get("most") or wanted.most
+        wanted.most = asked.most or wanted.most
         return wanted
 
     async def newest(self, place: Place, since: int | None = None) -> list[CameraEvent]:

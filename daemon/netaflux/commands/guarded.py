@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from netaflux.app import App
+from netaflux.commands.requests import OfHome
 from netaflux.commands.words import Json, account_named
 from netaflux.core.errors import NetafluxError, NoDevice, NotAuthorized
 from netaflux.core.model import AccountName
@@ -66,17 +67,15 @@ class Places:
         return GuardedHomes(tuple(place.home for place in self.places))
 
 
-async def places(app: App, asked: Json) -> Places:
+async def places(app: App, asked: OfHome) -> Places:
     """The homes with cameras or persons, of the account and the home that are asked for, else all.
 
     A home that several accounts see is told once. Raises UsageError; NoDevice where there is none, or the
     account's own error where none could be asked.
     """
     found = Places()
-    names = (
-        [account_named(asked["account"], list(app.accounts))] if asked.get("account") else list(app.accounts)
-    )
-    for name in names:
+    known_names = list(app.accounts)
+    for name in [account_named(asked.account, known_names)] if asked.account else known_names:
         security = app.accounts[name].netatmo.security
         try:
             homes = await security.homes()
@@ -86,14 +85,14 @@ async def places(app: App, asked: Json) -> Places:
         known = {place.home.id for place in found.places}
         found.places += (Place(name, security, home) for home in homes.homes if home.id not in known)
     _raise_if_nothing(found)
-    if asked.get("home"):
-        found.places = [the_one(asked["home"], found.places, "home")]
+    if asked.home:
+        found.places = [the_one(asked.home, found.places, "home")]
     else:
         found.places = [place for place in found.places if place.home.cameras or place.home.persons]
     return found
 
 
-async def watched(app: App, asked: Json) -> Places:
+async def watched(app: App, asked: OfHome) -> Places:
     """The same for what asks for events. Raises NoDevice for a home in which nothing could have seen any."""
     found = await places(app, asked)
     if not any(place.home.cameras or place.home.persons for place in found.places):

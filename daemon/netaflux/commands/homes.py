@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator
 
 from netaflux.app import App
 from netaflux.commands.heated import HomeOf, heated
+from netaflux.commands.requests import OfAccount, understood
 from netaflux.commands.words import Json
-from netaflux.core.settings import Part
 from netaflux.netatmo.energy import READ
 from netaflux.netatmo.heating import heating_schedules
 from netaflux.netatmo.homes import HomeModule, Room
@@ -17,15 +17,9 @@ from netaflux.netatmo.security import READ_SCOPES
 from netaflux.netatmo.wire import text, truth
 
 
-class HomesRequest(Part):
-    """Whose homes."""
-
-    account: str | None = None
-
-
 async def homes(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List the homes."""
-    found = await heated(app, HomesRequest.model_validate(asked).account, READ, *READ_SCOPES)
+    found = await heated(app, understood("homes", OfAccount, asked).account, READ, *READ_SCOPES)
     for home in found.all_homes:
         yield _home(home)
     yield {"event": "result", "failed": found.failed, "exit_code": found.exit_code}

@@ -18,9 +18,10 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 from typing import Annotated, Final
 
-from pydantic import Field, StrictFloat, StrictInt, ValidationError
+from pydantic import Field, StrictFloat, StrictInt
 
 from netaflux.app import App
+from netaflux.commands.requests import understood
 from netaflux.commands.words import Json, near_or_all
 from netaflux.core.devices import Device
 from netaflux.core.errors import DataRefused, NetafluxError, UsageError
@@ -62,17 +63,12 @@ class PageRequest(Part):
 
 async def import_csv(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Plan an import, or send a page of it. See the module's text."""
-    try:
-        request = (PageRequest if "rows" in asked else PlanRequest).model_validate(asked)
-    except ValidationError as error:
-        raise UsageError(
-            f"import-csv was asked badly: {error.errors(include_input=False)[0]['msg']}"
-        ) from error
-    device = _device(app, request.device)
-    if isinstance(request, PageRequest):
-        yield await _page(app, device, request)
+    if "rows" in asked:
+        page = understood("import-csv", PageRequest, asked)
+        yield await _page(app, _device(app, page.device), page)
     else:
-        yield await _plan(app, device, request)
+        plan = understood("import-csv", PlanRequest, asked)
+        yield await _plan(app, _device(app, plan.device), plan)
 
 
 def _device(app: App, name: DeviceName) -> Device:

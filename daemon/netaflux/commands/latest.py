@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from netaflux.app import App
+from netaflux.commands.requests import OfAccount, understood
 from netaflux.commands.weather import Place, places_of
 from netaflux.commands.words import Json
 from netaflux.core.errors import UsageError
@@ -18,11 +19,19 @@ from netaflux.netatmo.sensors import Sensor
 LATE = 75
 
 
+class LatestRequest(OfAccount):
+    """Which stations, and from what age on a value is late."""
+
+    station: str | None = None
+    stale_after: str
+
+
 async def latest(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Tell the newest values, each with its time."""
-    delay = _delay(asked["stale_after"])
-    places = await places_of(app, asked.get("account"))
-    chosen = places.of(asked.get("station"))
+    request = understood("latest", LatestRequest, asked)
+    delay = _delay(request.stale_after)
+    places = await places_of(app, request.account)
+    chosen = places.of(request.station)
     late = 0
     for place, label in zip(chosen, labels(place.station for place in chosen), strict=True):
         now = max(place.time, place.netatmo.now())

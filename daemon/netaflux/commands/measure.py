@@ -8,6 +8,7 @@ from typing import Final
 
 from netaflux.app import App
 from netaflux.commands.named import a_moment
+from netaflux.commands.requests import OfAccount, understood
 from netaflux.commands.weather import places_of
 from netaflux.commands.words import Json, iso, near_or_all
 from netaflux.core.errors import UsageError
@@ -37,14 +38,25 @@ _SHORT: Final = {
 _DATED: Final = ("1day", "1week", "1month")
 
 
+class MeasureRequest(OfAccount):
+    """Which rows of which module."""
+
+    module: str
+    scale: str = AS_MEASURED
+    types: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+
+
 async def measure(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Tell the rows, the oldest first."""
-    scale = asked["scale"]
+    request = understood("measure", MeasureRequest, asked)
+    scale = request.scale
     if scale not in SPANS:
         raise UsageError(f"--scale: no `{scale}`{near_or_all(scale, list(SPANS))}")
-    place, name, sensor = (await places_of(app, asked.get("account"))).sensor(asked["module"])
-    types = types_of(sensor, asked["types"], scale)
-    window = _window(sensor, asked, place.netatmo.now())
+    place, name, sensor = (await places_of(app, request.account)).sensor(request.module)
+    types = types_of(sensor, request.types, scale)
+    window = _window(sensor, request, place.netatmo.now())
     yield {
         "event": "module",
         "name": name,
@@ -101,14 +113,14 @@ def _aggregates(sensor: Sensor, scale: str) -> Sequence[Measure]:
     return [Measure(name) for name in names]
 
 
-def _window(sensor: Sensor, asked: Json, now: float) -> Window:
+def _window(sensor: Sensor, asked: MeasureRequest, now: float) -> Window:
     """The span that was asked for, in the station's zone. Raises UsageError."""
     end = int(now) + 1
-    if asked.get("until") is not None:
-        end = min(end, a_moment("--until", asked["until"]).resolve(now, sensor.timezone, None))
-    begin = max(0, end - SPANS[asked["scale"]])
-    if asked.get("since") is not None:
-        begin = a_moment("--since", asked["since"]).resolve(now, sensor.timezone, None)
+    if asked.until is not None:
+        end = min(end, a_moment("--until", asked.until).resolve(now, sensor.timezone, None))
+    begin = max(0, end - SPANS[asked.scale])
+    if asked.since is not None:
+        begin = a_moment("--since", asked.since).resolve(now, sensor.timezone, None)
     if end <= begin:
         raise UsageError(f"nothing lies between --since ({iso(begin)}) and --until ({iso(end)})")
     return Window(begin, end)

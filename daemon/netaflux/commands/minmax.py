@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 
 from netaflux.app import App
+from netaflux.commands.requests import OfAccount, understood
 from netaflux.commands.weather import Place, Places, places_of
 from netaflux.commands.words import Json
 from netaflux.core.errors import DeviceUnreachable, NotFound
@@ -16,12 +17,20 @@ from netaflux.netatmo.extremes import Extreme, Extremes, Frame
 from netaflux.netatmo.sensors import Sensor
 
 
+class MinmaxRequest(OfAccount):
+    """Of which module, and on what day."""
+
+    module: str | None = None
+    day: bool = False
+
+
 async def minmax(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Tell the extremes, each with the moment it was measured at."""
-    places = await places_of(app, asked.get("account"))
-    frame: Frame = "day" if asked.get("day") else "last24"
+    request = understood("minmax", MinmaxRequest, asked)
+    places = await places_of(app, request.account)
+    frame: Frame = "day" if request.day else "last24"
     left: list[Json] = []
-    for place, label, name, sensor in _wanted(places, asked.get("module")):
+    for place, label, name, sensor in _wanted(places, request.module):
         try:
             found = await place.netatmo.min_max(sensor, frame)
         except (DeviceUnreachable, NotFound) as error:

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Final
 
 from netaflux.app import App
+from netaflux.commands.requests import understood
 from netaflux.commands.words import Json
 from netaflux.core.errors import ConfigError, NotTold
+from netaflux.core.settings import Part
 
 TEST: Final = {
     "event": "test",
@@ -21,9 +23,15 @@ TEST: Final = {
 }
 
 
+class NotifyRequest(Part):
+    """Whether to try all the ways."""
+
+    test: bool = False
+
+
 async def notify(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Show what is open, or try every way to a person."""
-    events = _tested(app) if asked.get("test") else _open(app)
+    events = _tested(app) if understood("notify", NotifyRequest, asked).test else _open(app)
     code = 0
     async for event in events:
         code = code if event.get("ok", True) else NotTold.exit_code

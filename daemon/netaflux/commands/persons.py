@@ -7,29 +7,40 @@ Events: one `person` each; or with `do` first, where `plan` is set, one `plan` f
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from netaflux.app import App
 from netaflux.commands.guarded import Place, Places, places
+from netaflux.commands.requests import OfHome, understood
 from netaflux.commands.words import Json, sending
 from netaflux.core.errors import UsageError
 from netaflux.netatmo.cameras import Person
 from netaflux.netatmo.security import LOOK
 
 
+class PersonsRequest(OfHome):
+    """Whom to mark as what, if anybody."""
+
+    do: Literal["home", "away"] | None = None
+    persons: tuple[str, ...] = ()
+    plan: bool = False
+
+
 async def persons(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """List them, or mark the named ones; `away` without a name is everybody of the home."""
-    found = await places(app, asked)
-    if not asked.get("do"):
+    request = understood("persons", PersonsRequest, asked)
+    found = await places(app, request)
+    if not request.do:
         for place in found.places:
             for person in place.home.persons:
                 yield _person(place, person)
         yield found.result
         return
-    for change in _changes(found, asked["do"], asked.get("persons") or []):
-        if not asked.get("plan"):
+    for change in _changes(found, request.do, request.persons):
+        if not request.plan:
             yield sending(LOOK)
             await change.make()
-        yield {"event": "plan" if asked.get("plan") else "marked", "text": change.text}
+        yield {"event": "plan" if request.plan else "marked", "text": change.text}
     yield found.result
 
 
@@ -56,8 +67,6 @@ class _Change:
 
 def _changes(found: Places, do: str, names: Sequence[str]) -> Iterator[_Change]:
     """All of them, before the first is made. Raises UsageError."""
-    if do not in ("home", "away"):
-        raise UsageError(f"persons can be marked home or away, not `{do}`", advice="")
     meant = [found.person(name) for name in names]
     if not meant:
         yield _everybody(found, do)

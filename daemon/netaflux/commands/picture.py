@@ -8,18 +8,26 @@ from collections.abc import AsyncGenerator
 
 from netaflux.app import App
 from netaflux.commands.guarded import Places, watched
+from netaflux.commands.requests import OfHome, understood
 from netaflux.commands.words import Json
 from netaflux.core.errors import UnknownName
 from netaflux.netatmo.pictures import Image
 
 
+class PictureRequest(OfHome):
+    """Of whom, or of what event."""
+
+    of: str
+
+
 async def picture(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """The picture of `of`: a person by name or id, else an event by its id."""
-    found = await watched(app, asked)
+    request = understood("picture", PictureRequest, asked)
+    found = await watched(app, request)
     try:
-        person = found.person(asked["of"])
+        person = found.person(request.of)
     except UnknownName as nobody:
-        image = await _of_event(found, asked["of"], nobody)
+        image = await _of_event(found, request.of, nobody)
     else:
         image = await found.place(person.home).security.face(person)
     yield {"event": "picture", "kind": image.kind, "content": b64encode(image.content).decode()}

@@ -9,14 +9,13 @@ far, `modules` and `modules_done`, what `commands/outlook` says, and `waiting_un
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from pydantic import ValidationError
-
 from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
+from netaflux.commands.requests import understood
 from netaflux.commands.sync_run import Left, Piece, Run, look_for_failed, look_for_lacking, result
 from netaflux.commands.words import Json
 from netaflux.core.devices import Target
-from netaflux.core.errors import ConfigError, NetafluxError, UsageError
+from netaflux.core.errors import ConfigError, NetafluxError
 from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.settings import Part
 from netaflux.flow.account import Account, Roster
@@ -38,7 +37,7 @@ class SyncRequest(Part):
 
 async def sync(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Bring what is lacking to the destinations, once. See the module's text."""
-    request = _read(asked)
+    request = understood("sync", SyncRequest, asked)
     app.settings.require_work()
     _check(app, request)
     if request.dry_run:
@@ -83,13 +82,6 @@ def _all_targets(app: App, request: SyncRequest) -> Sequence[Target]:
     rosters = [account.roster for _, account in app.kinds()]
     targets = [target for roster in rosters if roster for some in roster.targets.values() for target in some]
     return sorted(_chosen(targets, request), key=lambda target: target.device)
-
-
-def _read(asked: Json) -> SyncRequest:
-    try:
-        return SyncRequest.model_validate(asked)
-    except ValidationError as error:
-        raise UsageError(f"sync was asked badly: {error.errors(include_input=False)[0]['msg']}") from error
 
 
 def _check(app: App, request: SyncRequest) -> None:

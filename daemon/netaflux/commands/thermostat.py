@@ -10,14 +10,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
-
 from netaflux.app import App
 from netaflux.commands.ends import end_of, local
 from netaflux.commands.heated import Heated, HomeOf, RoomOf, heated
+from netaflux.commands.requests import OfHome, understood
 from netaflux.commands.words import Json, sending
-from netaflux.core.errors import NoDevice, UsageError
-from netaflux.core.settings import Part
+from netaflux.core.errors import NoDevice
 from netaflux.netatmo.energy import LOOK
 from netaflux.netatmo.heating import (
     RELAYS,
@@ -33,12 +31,10 @@ from netaflux.netatmo.orders import home_mode, setpoint
 from netaflux.netatmo.schedules import Schedule
 
 
-class ThermostatRequest(Part):
+class ThermostatRequest(OfHome):
     """What a person wants of the heating."""
 
     do: Literal["show", "set", "mode", "schedule"] = "show"
-    account: str | None = None
-    home: str | None = None
     room: str | None = None
     mode: str | None = None
     temperature: float | None = None
@@ -59,7 +55,7 @@ class _Order:
 
 async def thermostat(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     """Show the heating, or change it. Raises UsageError, NoDevice, OutcomeUnknown, NetatmoError."""
-    request = _read(asked)
+    request = understood("thermostat", ThermostatRequest, asked)
     found = await heated(app, request.account)
     if request.do == "show" or (request.do == "schedule" and request.schedule is None):
         for event in _shown(found, request):
@@ -74,15 +70,6 @@ async def thermostat(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         yield sending(LOOK)
         changed = await order.carry_out()
     yield {"event": "result", "changed": changed, "exit_code": 0}
-
-
-def _read(asked: Json) -> ThermostatRequest:
-    try:
-        return ThermostatRequest.model_validate(asked)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(each) for each in first["loc"])
-        raise UsageError(f"thermostat was asked badly: {where}: {first['msg']}") from error
 
 
 # orders

@@ -16,16 +16,15 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
-from pydantic import ValidationError
-
 from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
+from netaflux.commands.requests import understood
 from netaflux.commands.sync_run import Left
 from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.comparison import Findings, Flaw, Gaps
 from netaflux.core.devices import Target
-from netaflux.core.errors import NetafluxError, UsageError
+from netaflux.core.errors import NetafluxError
 from netaflux.core.model import ChannelName, DestinationName, DeviceName, Module, Number, Window
 from netaflux.core.ports import Source
 from netaflux.core.settings import Part
@@ -81,7 +80,7 @@ async def verify(app: App, asked: Json) -> AsyncGenerator[Json, None]:
 
     Raises UsageError, StateError, ConfigError.
     """
-    request = _read(asked)
+    request = understood("verify", VerifyRequest, asked)
     app.settings.require_work()
     known_devices(app, request.devices)
     for option, text in (("--since", request.since), ("--until", request.until)):
@@ -98,13 +97,6 @@ async def verify(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         await asyncio.gather(work, return_exceptions=True)
     yield run.progress(app)
     yield _result(run)
-
-
-def _read(asked: Json) -> VerifyRequest:
-    try:
-        return VerifyRequest.model_validate(asked)
-    except ValidationError as error:
-        raise UsageError(f"verify was asked badly: {error.errors(include_input=False)[0]['msg']}") from error
 
 
 async def _work(app: App, request: VerifyRequest, run: _Run) -> None:

@@ -7,13 +7,16 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError
 from netaflux.status.client import StatusClient
 from netaflux.status.server import LARGEST_REQUEST, serve
@@ -32,6 +35,15 @@ NO_OBJECTS = {
     "deep": HEAD + b"Content-Length: 5000\r\n\r\n" + b"[" * 5000,
     "a list": HEAD + b"Content-Length: 2\r\n\r\n[]",
     "no text": HEAD + b"Content-Length: 2\r\n\r\n\xff\xfe",
+}
+NO_HTTP = {
+    "a chunk without a length": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "a later chunk without one": HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n\r\n",
+    "a length that is none": HEAD + b"Content-Length: x\r\n\r\n{",
+    "an end before its time": HEAD + b"Content-Length: 50\r\n\r\n{",
+    "no encoding that there is": HEAD + b"Transfer-Encoding: nonsense\r\n\r\n2\r\n{}",
+    "a line without end": b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\r\n\r\n",
 }
 EVENTS = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"event":"module"}\n{"event":"result","exit_code":0}\n'
 REFUSAL = b'HTTP/1.1 403 Forbidden\r\nContent-Length: 15\r\n\r\n{"error":"no!"}'
@@ -68,6 +80,33 @@ async def test_a_command_that_is_no_json_object_is_refused_without_a_traceback(
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.endswith(b'{"error":"a command takes a JSON object"}')
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+@pytest.mark.parametrize("what", NO_HTTP)
+async def test_what_is_no_request_leaves_no_traceback(
+    path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve(path, answers(), mode=0o600, owner=os.getuid(), state="ours"):
+        await answered(path, NO_HTTP[what], within=0.2, hang_up=True)
+        alive = await answered(path, REQUESTS[0], within=0.2)
+
+    assert alive.startswith(b"HTTP/1.1 200 ")
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_a_bug_in_an_answer_is_logged_and_not_told(path: Path) -> None:
+    async def broken() -> Json:
+        raise RuntimeError("0ops")
+
+    with structlog.testing.capture_logs() as logged:
+        async with serve(
+            path, replace(answers(), status=broken), mode=0o600, owner=os.getuid(), state="ours"
+        ):
+            answer = await answered(path, REQUESTS[1], within=0.2)
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert [(each["event"], each["path"]) for each in logged] == [("request.crashed", "/status")]
+    assert b"0ops" not in answer
 
 
 async def test_a_command_that_is_too_large_is_refused(path: Path) -> None:

@@ -69,7 +69,9 @@ async def serve(path: Path, answers: Answers, *, mode: int, owner: int, state: s
     """
     application = _application(answers, owner, state)
     # nobody who asks here has to compress anything
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, auto_decompress=False)
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=1, auto_decompress=False, logger=_Unheard()
+    )
     await runner.setup()
     with listening(path, mode) as listener:
         try:
@@ -123,7 +125,7 @@ def _is_meant(address: Address, host: str) -> bool:
 
 
 class _Unheard:
-    """aiohttp's log of a port that is open to strangers: it takes every nonsense of theirs for an error."""
+    """aiohttp's log of what is open to strangers: it takes every nonsense of theirs for an error of ours."""
 
     def exception(self, *_: object, **__: object) -> None:
         """Not a word."""
@@ -141,6 +143,18 @@ class _Full(asyncio.Protocol):
 def _page(request: web.BaseRequest, metrics: Exposition) -> web.Response:
     body, content_type = metrics(request.headers.get("Accept", ""))
     return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+@web.middleware
+async def _crashes_told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log our own bugs ourselves: aiohttp is not heard."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("request.crashed", path=request.path)
+        raise
 
 
 def _application(answers: Answers, owner: int, state: str) -> web.Application:
@@ -165,7 +179,7 @@ def _application(answers: Answers, owner: int, state: str) -> web.Application:
     async def command(request: web.Request) -> web.StreamResponse:
         return await _command(request, answers, owner)
 
-    application = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[meant])
+    application = web.Application(client_max_size=LARGEST_REQUEST, middlewares=[_crashes_told, meant])
     application.router.add_get("/livez", livez)
     application.router.add_get("/healthz", livez)
     application.router.add_get("/readyz", readyz)

@@ -95,6 +95,16 @@ TROUBLED: Json = {
     ],
     "missing": [{"device": "Lost", "reason": "no module of this name"}],
     "state": {"trouble": None, "rescues": []},
+    "notices": [
+        {
+            "kind": "battery_low",
+            "subject": "Porch",
+            "text": "The battery of Porch is low: 12 %.",
+            "remedy": "Change its batteries.",
+            "since": NOW,
+        },
+        {"kind": "state", "subject": "state", "text": "The disk is full.", "remedy": "", "since": NOW},
+    ],
     "rows_aside": [
         {
             "destination": "fluxtream",
@@ -153,6 +163,8 @@ def test_troubles_are_told_where_they_are(
         "account parents: Netatmo does not know this app",
         "  → Correct `client_id`.",
         "set aside: Porch at 2014-05-19 13:28:42 (RH 57): too moist",
+        "The battery of Porch is low: 12 %. (since 2014-05-19 13:28:42)",
+        "  → Change its batteries.",
     ]
 
 

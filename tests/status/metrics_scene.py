@@ -68,6 +68,7 @@ def a_glance() -> Json:
         ],
         "configured": [PORCH],
         "missing": [],
+        "state": {"trouble": None},
         "destinations": [{"name": FLUX, "ok": True, "failures": 0}],
     }
 

@@ -137,6 +137,13 @@ def test_what_can_be_counted_begins_at_nothing(scene: Scene) -> None:
     assert scene.value("netaflux_rows_refused_total", device=PORCH, destination=FLUX) == 0
 
 
+def test_a_state_that_cannot_be_written_is_seen(scene: Scene) -> None:
+    assert scene.value("netaflux_state_writable") == 1
+
+    scene.seen["state"]["trouble"] = "the disk is full"
+    assert scene.value("netaflux_state_writable") == 0
+
+
 def test_what_is_not_known_is_left_out(scene: Scene) -> None:
     """A 0 would be a date in 1970, or a destination that is down."""
     scene.seen["accounts"][0]["authorized_until"] = None

@@ -37,6 +37,7 @@ async def test_an_account_that_is_lost_is_told_once_over_restart_and_reload_and_
         async with netaflux.daemon(speed=FASTER) as daemon:
             await until(lambda: person.notices and noted(told))
             shown = await netaflux("notify")
+            (told_by_status,) = (await daemon.get("/status"))[1]["notices"]
             daemon.running.signal(signal.SIGHUP)
             await daemon.running.told("configuration.reread")
             killed = await daemon.stopped(signal.SIGKILL)
@@ -51,6 +52,7 @@ async def test_an_account_that_is_lost_is_told_once_over_restart_and_reload_and_
     assert person.told() == expected
     assert [(each["event"], each["kind"], each["subject"]) for each in noted(told)] == expected
     assert "Account default must be authorized again" in shown.out
+    assert (told_by_status["kind"], told_by_status["subject"]) == ("authorization", "default")
     answers = [
         each["answer"] for each in daemon.running.events("notice.told") if each["channel"] == "command"
     ]

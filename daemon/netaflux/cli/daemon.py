@@ -21,6 +21,8 @@ from netaflux.commands.words import Json
 from netaflux.core.errors import NetafluxError, NobodyAtSocket
 
 DEFAULT_PLACE = Place()
+TOLD_BY_NOTICES = ("battery_low", "lag", "module_silent", "station_silent")
+"""The kinds of notices that `status` says in no other way."""
 
 
 def run(*, place: Place = DEFAULT_PLACE) -> int:
@@ -236,6 +238,10 @@ def _notes(answer: Json) -> Iterator[str]:
             if trouble["remedy"]:
                 yield f"  → {trouble['remedy']}"
     yield from _aside(answer["rows_aside"])
+    for notice in answer["notices"]:
+        if notice["kind"] in TOLD_BY_NOTICES:
+            yield f"{notice['text']} (since {when(notice['since'])})"
+            yield f"  → {notice['remedy']}"
 
 
 def _aside(rows: Sequence[Json]) -> Iterator[str]:

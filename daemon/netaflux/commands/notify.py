@@ -40,16 +40,23 @@ async def notify(app: App, asked: Json) -> AsyncGenerator[Json, None]:
 
 
 async def _open(app: App) -> AsyncGenerator[Json, None]:
-    for notice in await app.state.notices.load():
-        if notice.over_at is None:
-            yield {
-                "event": "notice",
-                "kind": notice.matter.kind.value,
-                "subject": notice.name,
-                "text": notice.text,
-                "remedy": notice.remedy,
-                "since": notice.opened_at,
-            }
+    for notice in await open_notices(app):
+        yield {"event": "notice", **notice}
+
+
+async def open_notices(app: App) -> list[Json]:
+    """What a person is needed for: `kind`, `subject`, `text`, `remedy`, `since`."""
+    return [
+        {
+            "kind": notice.matter.kind.value,
+            "subject": notice.name,
+            "text": notice.text,
+            "remedy": notice.remedy,
+            "since": notice.opened_at,
+        }
+        for notice in await app.state.notices.load()
+        if notice.over_at is None
+    ]
 
 
 async def _tested(app: App) -> AsyncGenerator[Json, None]:

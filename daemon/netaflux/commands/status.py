@@ -19,6 +19,7 @@ destinations  name, identity, ok, reason, failures, retry_in
 state         trouble (why nothing can be recorded, and so nothing is polled; or null), rescues (damaged
               databases that were set aside and still lie there: aside, reason, saved, lost)
 rows_aside    destination, device, time, values, reason: refused for their content
+notices       kind, subject, text, remedy, since: what a person is needed for, where [notify] is configured
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +27,7 @@ from math import isfinite
 
 from netaflux import __version__
 from netaflux.app import App, Connected
+from netaflux.commands.notify import open_notices
 from netaflux.commands.outlook import Stretch, lacking, outlook, seconds, wanted
 from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json
@@ -46,7 +48,7 @@ async def status(app: App, next_poll: NextPoll) -> Json:
     for account in snapshot["accounts"]:
         account["backfill"] = _backfill(app, app.accounts[account["name"]])
     aside = [_aside(row) for row in await app.state.rows_aside.newest()]
-    told: Json = reasons_masked({**snapshot, "rows_aside": aside})
+    told: Json = reasons_masked({**snapshot, "rows_aside": aside, "notices": await open_notices(app)})
     return told
 
 

@@ -88,6 +88,7 @@ class Metrics:
             yield from _accounts(seen["accounts"])
             yield from _app(seen["app_calls"])
             yield from self._deliveries(seen)
+            yield _writable(seen["state"])
             yield _found(seen["devices"], seen["missing"])
             yield from _devices(seen["devices"])
             yield from _destinations(seen["destinations"])
@@ -172,6 +173,15 @@ def _accounts(accounts: Sequence[Json]) -> Iterator[Metric]:
         "of the account",
         ["account"],
         [([account["name"]], account["calls"]) for account in accounts],
+    )
+
+
+def _writable(state: Json) -> Metric:
+    return _gauge(
+        "netaflux_state_writable",
+        "0 while the state cannot be written, as on a full disk, and so nothing is polled.",
+        [],
+        [([], state["trouble"] is None)],
     )
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from netaflux.core.events import FailuresCounted, PollRecovered
+from netaflux.core.model import AccountName
 from netaflux.simulator import Fault
 from tests.e2e.freshness import DAY, HOUR, uploading, watched
 from tests.e2e.household import NOW
 from tests.virtual import VirtualClock, daemon, run_virtually
 
 DAYS = 2
+DEFAULT = AccountName("default")
 TELL = {"account.failed", "account.recovered", "destination.failed", "destination.recovered"}
 TELL |= {"poll.failed", "poll.recovered", "failures.counted"}
 
@@ -45,6 +47,34 @@ def test_a_failure_is_told_then_counted_once_a_day_then_its_end(
             assert all(event.subject.startswith(counted) for event in again)
             assert [event.failures for event in again] == sorted({event.failures for event in again})
             assert again[0].failures > 3
+
+    run_virtually(main, now=NOW)
+
+
+@pytest.mark.parametrize("where", ["/api/*", "/api/getmeasure"])
+def test_status_tells_why_it_fails_just_now(tmp_path: Path, where: str) -> None:
+    """What began as one trouble may have become another, with another remedy."""
+
+    async def main(clock: VirtualClock) -> None:
+        async with watched(clock, tmp_path, uploading(1)) as seen:
+            faults = seen.home.served.netatmo.faults
+            async with seen.home.app() as app, daemon(app):
+                await clock.sleep(HOUR)
+                (module,) = app.record.polled
+                faults.add(Fault.ERROR_503, where)
+                await clock.sleep(2 * HOUR)
+                first = app.record.trouble(module, DEFAULT, "stations")
+                faults.clear()
+                faults.add(Fault.RESET_BEFORE, where)
+                await clock.sleep(2 * HOUR)
+                then = app.record.trouble(module, DEFAULT, "stations")
+
+            assert first is not None
+            assert then is not None
+            assert "HTTP 503" in str(first["reason"])
+            assert "gives no answer" in str(then["reason"])
+            assert then["since"] == first["since"]
+            assert int(str(then["count"])) > int(str(first["count"])) > 1
 
     run_virtually(main, now=NOW)
 

@@ -26,7 +26,9 @@ def test_a_trouble_is_kept_from_its_beginning_and_counted() -> None:
     record = Record(clock)
     record.tell(events.PollFailed(module=MODULE, reason="away"))
     clock.time += 60
-    record.tell(events.PollFailed(module=MODULE, reason="still away"))
+    record.tell(
+        events.FailureRepeated(account=ACCOUNT, source="stations", module=MODULE, reason="still away")
+    )
 
     assert record.trouble(MODULE, ACCOUNT, "stations") == {
         "reason": "still away",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from aiohttp.connector import _DNSCacheTable
 
 import netaflux.service.daemon
 import netaflux.state.database
@@ -141,7 +142,7 @@ def _wall(file: str) -> None:
 
 
 def _hosts(file: str) -> None:
-    """Resolve these names alone, each to loopback; the file is read each time."""
+    """Resolve these names alone, each to loopback; the file is read for each new connection."""
     resolve = socket.getaddrinfo
 
     def told(host: Any, *more: Any, **named: Any) -> Any:
@@ -153,6 +154,8 @@ def _hosts(file: str) -> None:
         return resolve(host, *more, **named)
 
     PATCH.setattr(socket, "getaddrinfo", told)
+    # addresses are remembered for some minutes, which no test waits for
+    PATCH.setattr(_DNSCacheTable, "expired", lambda *_: True)
 
 
 TAMPERINGS: Mapping[str, Callable[[Any], None]] = {

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from netaflux.simulator import Fault
 from tests.system.nursery import Nursery
-from tests.system.program import Program, until
+from tests.system.program import Daemon, Program, until, until_heard
 from tests.system.world import STATIONS, Outside, Table, a_world, served
 
 FAST = 60
@@ -20,6 +21,12 @@ def by_name(outside: Outside) -> dict[str, Table]:
         url = str(sections[heading][setting]).replace("127.0.0.1", name)
         sections[heading] |= {setting: url, "allow_plain_http": True}
     return {**sections, "poll": {"interval": "1m"}}
+
+
+async def unresolved(daemon: Daemon) -> bool:
+    """Whether the account is in trouble for its server's name."""
+    _, status = await daemon.get("/status")
+    return "name resolution" in (status["accounts"][0]["trouble"] or {"reason": ""})["reason"]
 
 
 async def test_names_that_cannot_be_resolved_delay_everything_and_cost_nothing(
@@ -40,6 +47,14 @@ async def test_names_that_cannot_be_resolved_delay_everything_and_cost_nothing(
             await daemon.running.told("account.recovered")
             await until(lambda: not outside.differences())
             told = daemon.running.events("account.failed") + daemon.running.events("destination.failed")
+            # in the middle of its work, too: an open connection outlives its name, and a new one is needed
+            hosts.write_text("")
+            outside.served.netatmo.faults.add(Fault.RESET_BEFORE, "/api/*")
+            await until(lambda: len(daemon.running.events("account.failed")) > 1)
+            await until_heard(lambda: unresolved(daemon))
+            outside.served.netatmo.faults.clear()
+            hosts.write_text(f"{FLUXTREAM} {NETATMO}")
+            await until(lambda: len(daemon.running.events("account.recovered")) > 1)
             needed = daemon.running.events("authorization.needed")
             await daemon.stopped()
 

@@ -141,6 +141,20 @@ class FailuresCounted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRepeated(Event):
+    """What was told to have failed has failed once more, perhaps for another reason."""
+
+    name = "failure.repeated"
+    level = "debug"
+    account: AccountName
+    source: str
+    module: ModuleId | None = None
+    """None where none of them can be polled."""
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRepeated(Event):
     """A call to Netatmo failed in a way that passes; it is tried again after `pause` seconds."""
 

@@ -23,6 +23,7 @@ from netaflux.core.events import (
     AccountFailed,
     AccountRecovered,
     ErrorMet,
+    FailureRepeated,
     FailuresCounted,
     PollFailed,
     PollRecovered,
@@ -271,7 +272,17 @@ class Rounds:
             self._app.hub.tell(failed)
             kind.reminder.told(self._clock.monotonic())
         else:
+            self._tell_repeated(kind, error)
             self._remind(kind.reminder, f"account {kind.key}", kind.failing, error)
+
+    def _tell_repeated(self, kind: Kind, error: Exception, module: ModuleId | None = None) -> None:
+        """For those who show why it fails just now."""
+        told = error.message if isinstance(error, NetafluxError) else str(error)
+        remedy = error.remedy if isinstance(error, NetafluxError) and module is None else ""
+        account, source = kind.account.name, kind.account.source_name.value
+        self._app.hub.tell(
+            FailureRepeated(account=account, source=source, module=module, reason=told, remedy=remedy)
+        )
 
     def _remind(self, reminder: Reminder, subject: str, failures: int, error: Exception) -> None:
         if reminder.due(self._clock.monotonic()):
@@ -294,6 +305,8 @@ class Rounds:
                 return  # all bells ring when it is over
             if not job.past_failures:
                 self._app.hub.tell(PollFailed(module=module, reason=error.message))
+            elif not job.failures:
+                self._tell_repeated(job.kind, error, module)
             self._past_failed(job, error)
         except Exception as error:
             if job.past_crash != repr(error):
@@ -367,6 +380,7 @@ class Rounds:
                 self._app.hub.tell(PollFailed(module=job.module, reason=str(error)))
                 job.reminder.told(now)
             else:
+                self._tell_repeated(job.kind, error, job.module)
                 self._remind(job.reminder, f"module {job.module}", job.failures, error)
         if job.denied:
             return now + LOOK_FOR_A_SCOPE

@@ -57,23 +57,28 @@ class Record:
             case events.PollCompleted():
                 self.polled[event.module] = self._clock.now()
                 self.polls_failing.pop(event.module, None)
-            case events.PollFailed():
-                _count(self.polls_failing, event.module, event.reason, self._clock.now())
+            case events.PollFailed() | events.AccountFailed() | events.FailureRepeated():
+                self._failed(event)
             case events.PollRecovered():
                 self.polls_failing.pop(event.module, None)
             case events.CadenceStretched():
                 self.thrifty[event.account] = event
             case events.CadenceRestored():
                 self.thrifty.pop(event.account, None)
-            case events.AccountFailed():
-                key = event.account, event.source
-                _count(self.accounts_failing, key, event.reason, self._clock.now(), event.remedy)
             case events.AccountRecovered():
                 self.accounts_failing.pop((event.account, event.source), None)
             case events.PageFetched():
                 self.learnt.saw(event, self._clock.monotonic())
             case events.BatchDelivered() | events.BatchRepaired():
                 self._took(event)
+
+    def _failed(self, event: events.PollFailed | events.AccountFailed | events.FailureRepeated) -> None:
+        now = self._clock.now()
+        if not isinstance(event, events.AccountFailed) and event.module is not None:
+            _count(self.polls_failing, event.module, event.reason, now)
+        elif not isinstance(event, events.PollFailed):
+            key = event.account, event.source
+            _count(self.accounts_failing, key, event.reason, now, event.remedy)
 
     def _took(self, event: events.BatchDelivered | events.BatchRepaired) -> None:
         taken = self.delivered.setdefault((event.destination, event.device), Delivered())

@@ -298,6 +298,26 @@ def test_the_first_step_that_fails_is_the_last(
     assert capfd.readouterr() == (ran, said)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "ran"), [(["--cov"], ["pytest", "whole", "inmost"]), (["--cov", "-x"], ["pytest"])]
+)
+def test_coverage_is_judged_where_all_tests_have_run(
+    builds: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    ran: list[str],
+) -> None:
+    dev.setup()
+    (dev.BIN / "python").unlink()
+    (dev.BIN / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(dev, "STEPS", (step("pytest", 0),))
+    monkeypatch.setattr(dev, "COVERED", (step("whole", 0), step("inmost", 0)))
+
+    assert dev.main(["test", *arguments]) == 0
+    assert [line.split()[0] for line in capfd.readouterr().out.splitlines()] == ran
+
+
 @pytest.mark.parametrize(("code", "result"), [(0, "passed"), (1, "failed")])
 def test_prove_runs_every_test_at_full_scale_and_says_when_and_what_was_proved(
     builds: list[str], capfd: pytest.CaptureFixture[str], code: int, result: str

@@ -78,7 +78,7 @@ def _pair(answer: Answer, sent: float, client_id: str) -> TokenPair:
     body = answer.json()
     if answer.status != 200:  # noqa: PLR2004 - OK
         raise _refusal(answer, body)
-    access, refresh = (_text(body, name) for name in ("access_token", "refresh_token"))
+    access, refresh = (_token(body, name) for name in ("access_token", "refresh_token"))
     if not access or not refresh:
         raise UpstreamFault(
             "Netatmo's token endpoint answered without a pair of tokens", status=answer.status
@@ -87,9 +87,10 @@ def _pair(answer: Answer, sent: float, client_id: str) -> TokenPair:
     return TokenPair(access, refresh, sent + lifetime, _scopes(body), client_id, lifetime)
 
 
-def _text(body: Any, name: str) -> str:  # noqa: ANN401 - JSON
+def _token(body: Any, name: str) -> str:  # noqa: ANN401 - JSON
+    """The token, or nothing: printable ASCII (RFC 6749, A.12), for a header takes no other."""
     value = body.get(name) if isinstance(body, dict) else None
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
 
 
 def _lifetime(body: dict[str, Any]) -> float:

@@ -83,6 +83,22 @@ async def test_the_printed_address_asks_for_what_is_needed_and_holds_no_secret(n
     assert netaflux.sections["netatmo"]["client_secret"] not in first.query
 
 
+async def test_the_address_asks_for_what_the_devices_of_the_account_need(netaflux: Program) -> None:
+    netaflux.devices = [
+        *netaflux.devices,
+        {"name": "Bath", "source": "rooms", "module": "Home/Bath"},
+        {"name": "Heating", "source": "boilers", "module": "Home/Thermostat"},
+        {"name": "Bedroom", "source": "coaches", "module": "Bedroom", "account": "parents"},
+    ]
+    netaflux.sections["netatmo.accounts.parents"] = {}
+    scopes = []
+    for words in ((), ("--account", "parents")):
+        async with netaflux.starting(*netaflux.command("authorize", *words)) as running:
+            scopes += parse_qs(urlsplit(await running.line(HTTP)).query)["scope"]
+
+    assert scopes == ["read_station read_thermostat", "read_station read_homecoach"]
+
+
 async def test_a_no_in_the_browser_ends_it(netaflux: Program, outside: Outside) -> None:
     outside.served.netatmo.consent.mode = "refuse"
     async with netaflux.starting(*netaflux.command("authorize")) as running:

@@ -20,8 +20,6 @@ from netaflux.core.settings import is_loopback, without_wrapping
 from netaflux.netatmo.oauth import authorize_url, parse_redirect
 
 DEFAULT_PLACE = Place()
-NEEDED_SCOPES = ("read_station",)
-"""What the devices of the daemon need of Netatmo: stations and their history."""
 PATIENCE = 600.0
 """Real seconds that a person has for the browser; the `state` is worthless afterwards."""
 LONGEST_REQUEST = 8192
@@ -98,7 +96,7 @@ def authorize(
     if refresh_token:
         asked["refresh_token"] = _token_from_stdin()
     else:
-        asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope)))
+        asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope) or _needed(loaded, known)))
     results: list[Json] = []
     code = carry_out(place, "authorize", asked, results.append)
     for result in results[-1:]:  # none, where it was stopped
@@ -108,7 +106,13 @@ def authorize(
 
 def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
     """Scopes as given: several options, or several words in one."""
-    return tuple(word for text in asked for word in text.replace(",", " ").split()) or NEEDED_SCOPES
+    return tuple(word for text in asked for word in text.replace(",", " ").split())
+
+
+def _needed(loaded: Loaded, account: AccountName) -> tuple[str, ...]:
+    from netaflux.commands.leave import needed  # noqa: PLC0415 - it takes all of netaflux with it
+
+    return needed(loaded.settings, account)
 
 
 def _show_authorized(result: Json, account: AccountName) -> None:

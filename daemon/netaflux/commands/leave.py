@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from netaflux.app import Connected
-from netaflux.core.model import SourceName
+from netaflux.config import Settings
+from netaflux.core.model import AccountName, SourceName
 from netaflux.netatmo.energy import READ
 from netaflux.netatmo.scopes import to_grant
 from netaflux.netatmo.security import READ_SCOPES
@@ -17,6 +18,13 @@ SCOPES: Final[Mapping[SourceName, tuple[str, ...]]] = {
     SourceName.CAMERAS: READ_SCOPES,
 }
 """Any of these lets an account look."""
+
+
+def needed(settings: Settings, account: AccountName) -> tuple[str, ...]:
+    """What the account's devices need, and stations in any case."""
+    sources = [device.source for device in settings.devices if device.account == account]
+    scopes = [scope for source in (SourceName.STATIONS, *sources) for scope in SCOPES[source]]
+    return tuple(dict.fromkeys(scopes))
 
 
 def is_given(connected: Connected, source: SourceName) -> bool:

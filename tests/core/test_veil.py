@@ -71,6 +71,11 @@ def test_the_rest_stays_as_it_is() -> None:
     assert Veil(["Home/x"]).data(data) == data
 
 
+@pytest.mark.parametrize("text", ["version 999.1.2.3", "at 1.2.3.4.5", "1:2:3:4:5:6:7:8:9"])
+def test_what_only_looks_like_an_address_stays(text: str) -> None:
+    assert Veil([]).data(text) == text
+
+
 NAMES = some.text(some.characters(categories=["L", "N"]), min_size=2)
 
 

@@ -8,6 +8,7 @@ from netaflux.core.errors import UpstreamFault
 from netaflux.core.events import ChannelsImpossible, ModuleBound, ModuleMissing, PollCompleted, SurveyTaken
 from netaflux.core.model import ChannelName, DeviceName, ModuleId
 from netaflux.core.spans import Spans
+from netaflux.flow.errand import Carried
 from tests.fakes import a_module
 from tests.flow.scene import ONE, PORCH, RH, START, TEMP, Scene, a_device, at, opened
 
@@ -64,6 +65,17 @@ async def test_a_preview_binds_and_tells_nothing() -> None:
     assert [*roster.targets] == [scene.module.id]
     assert [*roster.missing] == ["Cellar"]
     assert (scene.state.bound, scene.listener.events, scene.account.roster) == ({}, [], None)
+
+
+async def test_a_module_that_no_device_mirrors_any_more_asks_for_nothing() -> None:
+    """Its bell may ring before its job is gone."""
+    scene = Scene()
+    await scene.ready()
+    gone = ModuleId("02:00:00:00:00:99")
+
+    assert await scene.account.poll(gone) == Carried()
+    assert await scene.account.catch_up(gone) == Carried()
+    assert scene.told(PollCompleted) == []
 
 
 # --- bindings ---

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from netaflux.core.errors import StateError, StateForeign, UsageError
+from netaflux.core.errors import StateDamaged, StateError, StateForeign, UsageError
 from netaflux.state.database import Database
+from netaflux.state.doubts import doubts_of
 from netaflux.state.schema import connected
 from tests.state.samples import another_process, largest_file
 
@@ -103,6 +104,24 @@ async def test_a_result_comes_back_once_it_is_on_disk(path: Path) -> None:
         assert await database.run(partial(put, scope="app")) == "app"
         with closing(sqlite3.connect(path)) as other:
             assert scopes(other) == {"app"}
+
+
+async def test_a_page_that_the_disk_does_not_give_back_is_damage_and_no_doubt_about_the_file(
+    database: Database, path: Path
+) -> None:
+    """The next start looks at the disk again: it may have been a cable."""
+
+    def unreadable(_: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+        error.sqlite_errorname = "SQLITE_IOERR_READ"
+        raise error
+
+    with pytest.raises(StateDamaged, match="input/output error"):
+        await database.run(unreadable)
+
+    assert database.damaged.is_set()
+    assert not doubts_of(path).exists()
 
 
 async def test_all_that_waits_is_committed_at_once(database: Database) -> None:

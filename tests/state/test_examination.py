@@ -29,6 +29,11 @@ def test_where_there_is_none_none_is_made(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def test_a_path_that_cannot_be_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="cannot be looked at: File name too long"):
+        examine(tmp_path / ("x" * 300))
+
+
 def test_one_that_is_closed_is_whole_and_left_alone(tmp_path: Path, database: sqlite3.Connection) -> None:
     database.close()
     before = names(tmp_path)

@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,27 @@ async def test_a_spare_file_is_adopted_by_a_load_once_there_is_room(state: State
     await state.tokens.load(ANNE)
 
     assert await state.database.run(kept) == {ANNE: "r1"}
+
+
+async def test_what_is_kept_while_an_older_commit_is_under_way_stays_the_newest(
+    directory: Path, clock: StillClock
+) -> None:
+    """A stop in the middle of a save: what comes after it has only the file beside the database."""
+    held = threading.Event()
+    async with open_state(directory, clock) as state:
+        before = asyncio.ensure_future(state.database.run(lambda _: held.wait()))
+        older = asyncio.ensure_future(state.tokens.save(ANNE, record("r1")))
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(state.database._close())
+        await asyncio.sleep(0)
+        await state.tokens.save(ANNE, record("r2"))
+        held.set()
+        await asyncio.gather(before, older, closing)
+        assert state.tokens._ahead == {ANNE}  # the database has the older one
+        assert await state.tokens.load(ANNE) == record("r2")
+        assert copied(directory) == ["r2"]
+
+    assert await load(directory) == record("r2")
 
 
 async def test_a_spare_file_follows_the_next_save_that_succeeds(state: State, directory: Path) -> None:

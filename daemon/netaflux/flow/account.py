@@ -51,10 +51,6 @@ class Roster:
     impossible: dict[DeviceName, tuple[ChannelName, ...]] = field(default_factory=dict)
     """Configured channels that the device's module does not measure."""
 
-    def module(self, module: ModuleId) -> Module:
-        """The module as the survey describes it."""
-        return self.targets[module][0].module
-
 
 class Account:
     """One person's modules of one source, and the devices that mirror them."""

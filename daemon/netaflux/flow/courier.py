@@ -262,8 +262,7 @@ class Courier:
 
 
 def _identity(door: Door) -> DestinationId:
-    if door.identity is None:
-        raise ValueError(f"{door.name} has not said who it is")
+    assert door.identity is not None  # noqa: S101 - rows are on their way to open doors alone
     return door.identity
 
 

@@ -113,13 +113,12 @@ class Handed:
     """Why it did not take all."""
 
     def _add(self, rows: Sequence[Row]) -> None:
-        if rows:
-            self.rows += len(rows)
-            self.first = min(rows[0].time, rows[0].time if self.first is None else self.first)
-            self.last = max(rows[-1].time, rows[-1].time if self.last is None else self.last)
+        self.rows += len(rows)
+        self.first = min(rows[0].time, rows[0].time if self.first is None else self.first)
+        self.last = max(rows[-1].time, rows[-1].time if self.last is None else self.last)
 
     def took(self, batch: Batch, refused: Sequence[tuple[Row, str]]) -> Sequence[Row]:
-        """Note what became of a batch; the rows that were taken."""
+        """Note what became of a batch; the rows that were taken: one at least, or it counts as away."""
         gone = {row.time for row, _ in refused}
         taken = [row for row in batch.rows if row.time not in gone] if gone else batch.rows
         self.refused += tuple(refused)
@@ -193,15 +192,15 @@ class HandOver:
             self._observer.tell(
                 RowRefused(destination=door.name, device=self._device, time=row.time, reason=reason)
             )
-        if taken := handed.took(batch, refused):
-            self._observer.tell(
-                BatchDelivered(
-                    destination=door.name,
-                    device=self._device,
-                    channels=batch.channels,
-                    rows=len(taken),
-                    first=taken[0].time,
-                    last=taken[-1].time,
-                    values=taken[-1].values,
-                )
+        taken = handed.took(batch, refused)
+        self._observer.tell(
+            BatchDelivered(
+                destination=door.name,
+                device=self._device,
+                channels=batch.channels,
+                rows=len(taken),
+                first=taken[0].time,
+                last=taken[-1].time,
+                values=taken[-1].values,
             )
+        )

@@ -79,12 +79,13 @@ class Together:
         Nothing comes between, so that what it has read is still at hand. Raises what failed there.
         """
         await other.place()
-        if task := asyncio.current_task():
-            self._tasks.discard(task)
-            task.remove_done_callback(self._ended)
-            task.remove_done_callback(self._left)
-            self._left(task)
-            other._take_up(task)  # noqa: SLF001 - another of our kind
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - whoever awaits is one
+        self._tasks.discard(task)
+        task.remove_done_callback(self._ended)
+        task.remove_done_callback(self._left)
+        self._left(task)
+        other._take_up(task)  # noqa: SLF001 - another of our kind
 
     async def one_ends(self) -> None:
         """Return when one of those under way has ended, or gone over; at once where there is none."""

@@ -453,6 +453,17 @@ async def test_a_file_that_sqlite_does_not_understand_is_damaged(damaged: Damage
         examine(damaged.path)
 
 
+async def test_a_name_that_is_no_text_is_damage(damaged: Damaged) -> None:
+    """SQLite's own complaint quotes it, and is no text either."""
+    schema = damaged.path.read_bytes()
+    named = schema.index(b"tablecoveragecoverage")
+    damaged.overwrite(named + len("table"), b"\xff\xfe\xff")
+    damaged.overwrite(schema.index(b"CREATE TABLE", named), b"CREATE TABLX")
+
+    with pytest.raises(StateDamaged, match="a name in it cannot be read"):
+        examine(damaged.path)
+
+
 async def test_a_journal_that_the_first_start_left_is_no_damage(damaged: Damaged) -> None:
     damaged.path.with_name(f"{DATABASE}-journal").write_bytes(b"not begun")
 

@@ -231,7 +231,7 @@ async def test_persons_are_marked_and_shown_so(home: Household) -> None:
     ("asked", "words"),
     [
         ({"do": "home"}, "nobody is named"),
-        ({"do": "holiday", "persons": ["anne"]}, "not `holiday`"),
+        ({"do": "holiday", "persons": ["anne"]}, "do: Input should be 'home' or 'away'"),
         ({"do": "away", "persons": ["anne", "Tom"]}, "`Tom`"),
     ],
 )

@@ -66,6 +66,23 @@ async def test_every_command_says_for_what_it_waits(tmp_path: Path, command: str
     assert waiting == {"event": "waiting", "scope": "account:default", "until": NOW + 600, "reason": WHY}
 
 
+async def test_who_waits_is_told_when_the_daemon_takes_up_another_configuration(tmp_path: Path) -> None:
+    ending = asyncio.Event()
+    seen: list[Json] = []
+    async with (
+        closed_household(tmp_path) as home,
+        home.app() as app,
+        asyncio.timeout(20),
+        aclosing(perform(app, "sync", {}, ending=ending)) as events,
+    ):
+        async for event in events:
+            seen.append(event)
+            ending.set()
+
+    assert (seen[-1]["event"], seen[-1]["exit_code"]) == ("failed", 75)
+    assert seen[-1]["message"] == "the daemon took up a new configuration meanwhile"
+
+
 async def test_it_says_so_once(tmp_path: Path) -> None:
     async with closed_household(tmp_path) as home, home.app() as app:
         seen: list[Json] = []

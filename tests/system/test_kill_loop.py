@@ -48,6 +48,7 @@ MODULES = 2
 FAST = 600
 """Ten minutes a second: a station uploads about as often as a life ends."""
 HOUR, DAY = 3600, 86_400
+SILENCE = 7.2 * DAY
 PER_10_SECONDS, PER_HOUR, MANY = 50, 300, 100_000
 CHANNELS = ["Temp_C", "RH", "Dew_F"]
 IN_HAND = 32
@@ -239,20 +240,21 @@ class Loop:
         self.netaflux.sections["netatmo"]["refresh_token"] = fresh
 
     async def settle(self) -> None:
-        """Nothing goes wrong any more; after a day of silence and an hour of rows all is there.
+        """Nothing goes wrong any more; after a week of silence and an hour of rows all is there.
 
-        What came late is looked for when rows are a day newer: that goes by their time, not by the clock's.
+        What came late is looked for when rows are a day newer, and a week: that goes by their time, not by
+        the clock's. What was late before a silence may only be seen by the weekly look.
         """
         self.outside.quicken()
         house, end = self.outside.served.house, self.clock.now()
         for module in house.modules:
             late = tuple(each for each in module.late if each.begin < end)
-            gaps = (Span(end, end + 1.2 * DAY), Span(end + 1.2 * DAY + HOUR))
+            gaps = (Span(end, end + SILENCE), Span(end + SILENCE + HOUR))
             house.change(module.id, late=late, gaps=gaps)
-        self.clock._epoch += 1.2 * DAY
+        self.clock._epoch += SILENCE
         words = self.netaflux.command("run")
         async with self.netaflux.starting(*words, tampering=self.tampering()) as running:
-            hour_over = end + 1.2 * DAY + HOUR + 1300
+            hour_over = end + SILENCE + HOUR + 1300
             with suppress(TimeoutError):
                 await until(lambda: self.clock.now() > hour_over and not self.differences(), within=60)
             assert self.differences() == []

@@ -26,7 +26,8 @@ def bare(nursery: Nursery, folder: Path) -> Program:
 
 
 def run(command: Sequence[str], netaflux: Program) -> subprocess.CompletedProcess[str]:
-    environment = surroundings()
+    # where coverage is measured, it imports a good deal itself
+    environment = {name: text for name, text in surroundings().items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=netaflux.folder, env=environment
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netaflux.cli import data, heating, security, weather
+from netaflux.cli import data, heating, security, setup, weather
 
 Captured = pytest.CaptureFixture[str]
 STOPPED = 143
@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[object, Callable[[], int]]] = {
     "measure": (weather, lambda: weather.measure("Porch")),
     "minmax": (weather, weather.minmax),
     "devices": (data, data.devices),
+    "check": (setup, setup.check),
     "homes": (heating, heating.homes),
     "thermostat show": (heating, heating.show),
     "thermostat schedule": (heating, heating.schedules),

@@ -55,8 +55,10 @@ def check(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
         explain(event)
     if json:
         as_json({"checks": checks, "exit_code": code})
-    elif not failed:
-        print("OK" if code == 0 else "not OK: see above")
+    elif code == 0:
+        print("OK")
+    elif not failed and not all(event["ok"] for event in checks):  # else it was stopped
+        print("not OK: see above")
     return code
 
 

@@ -102,6 +102,23 @@ def test_passing_secrets_give_way_to_newer_ones_and_lasting_ones_do_not() -> Non
     assert masks.text(f"token-0001 token-{PASSING:04}") == f"{MASK} {MASK}"
 
 
+def test_a_passing_secret_that_is_seen_again_stays() -> None:
+    masks = Masks()
+    for number in range(3 * PASSING):
+        masks.add([f"token-{number:04}", "still-in-use"], passing=True)
+
+    assert masks.text("still-in-use token-0000") == f"{MASK} token-0000"
+
+
+def test_the_tokens_of_a_dozen_accounts_are_masked_at_the_same_time() -> None:
+    masks = Masks()
+    tokens = [f"{account:x}-{kind}|of anne" for account in range(12) for kind in ("new", "old", "access")]
+    for token in tokens:
+        masks.add([token], passing=True)
+
+    assert all(masks.text(f"is {token}") == f"is {MASK}" for token in tokens)
+
+
 class Colour(Enum):
     RED = "red\n"
 

@@ -167,7 +167,7 @@ async def test_the_address_can_be_pasted_on_a_machine_without_browser(
     netaflux.sections["netatmo"]["redirect_uri"] = ELSEWHERE
     async with netaflux.starting(*netaflux.command("authorize")) as running:
         location = await sent_back(running)
-        running.write("what?\n")
+        running.write("far too long " * 10_000 + "\n")
         await running.said("This is not the address that Netatmo sends the browser to")
         running.write(f"{ELSEWHERE}?state=somebody-elses&code=abc\n")
         await running.said("This address belongs to another attempt to authorize")

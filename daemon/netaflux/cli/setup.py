@@ -259,7 +259,22 @@ def _can_be_waited_for() -> bool:
     return sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; of one that is too long for any address, a line that is none."""
+    long = False
+    while True:
+        try:
+            line = await reader.readuntil()
+        except asyncio.IncompleteReadError as ended:
+            line = ended.partial
+        except asyncio.LimitOverrunError as overrun:
+            await reader.readexactly(overrun.consumed)
+            long = True
+            continue
+        return b"?\n" if long else line
+
+
 async def _read_pasted(reader: asyncio.StreamReader, state: str, found: asyncio.Future[str]) -> None:
-    while line := await reader.readline():
+    while line := await _line(reader):
         if line.strip() and (error := _offer(line.decode("utf-8", "replace").strip(), state, found)):
             explain({"message": error.message, "remedy": error.remedy})

@@ -3,10 +3,10 @@
 Secrets are known by the key they stand under, by their form, or by their very text.
 """
 
+import codecs
 import json
 import math
 import re
-from collections import deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final, TypeGuard
@@ -17,8 +17,8 @@ from netaflux.core.model import Number
 MASK: Final = "***"
 SHORTEST: Final = 4
 """Characters of a text that is masked wherever it stands; shorter ones would take half of the log along."""
-PASSING: Final = 32
-"""Texts remembered of those that change, such as tokens; each new pair kills the one before."""
+PASSING: Final = 256
+"""Texts remembered of those that change, such as tokens: of some dozen accounts, about six each."""
 DEEPEST: Final = 6
 
 _KEYS: Final = re.compile(
@@ -47,6 +47,8 @@ _FORMS: Final = (
     (re.compile(r"(://)[^/\s:@\"']*:[^/\s@\"']+@"), rf"\1{MASK}@"),
 )
 
+codecs.lookup("unicode_escape")  # found now: later there may be no file handle left to read it by
+
 _HINT: Final = re.compile(r"bearer|basic|token|secret|passw|code=|\||%7c|@", re.IGNORECASE)
 """What every form has something of; most texts have nothing of it, and are spared the rest."""
 
@@ -56,7 +58,8 @@ class Masks:
 
     def __init__(self) -> None:
         self._lasting: dict[str, None] = {}
-        self._passing: deque[str] = deque(maxlen=PASSING)
+        self._passing: dict[str, None] = {}
+        """The one seen last stands last."""
 
     def add(self, secrets: Iterable[str], *, passing: bool = False) -> None:
         """Mask these from now on, in plain and as URLs, JSON and Python write them.
@@ -65,12 +68,19 @@ class Masks:
         """
         for secret in secrets:
             for text in _spellings(secret.strip()):
-                if len(text) < SHORTEST or text in self._lasting or text in self._passing:
+                if len(text) < SHORTEST or text in self._lasting:
                     continue
                 if passing:
-                    self._passing.append(text)
+                    self._pass(text)
                 else:
                     self._lasting[text] = None
+
+    def _pass(self, text: str) -> None:
+        """Remember it as the newest of those that pass, and forget the oldest where they are too many."""
+        self._passing.pop(text, None)
+        self._passing[text] = None
+        if len(self._passing) > PASSING:
+            del self._passing[next(iter(self._passing))]
 
     def text(self, text: str) -> str:
         """The text with its secrets masked."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from netaflux.app import App
-from netaflux.commands.perform import perform
+from netaflux.commands.perform import AHEAD, perform
 from netaflux.commands.status import status
-from netaflux.commands.words import Json
+from netaflux.commands.words import Json, sending
 from netaflux.core.events import BudgetClosed
 from netaflux.core.model import Lane, SourceName
 from netaflux.service.health import OVERDUE, Health
@@ -172,3 +172,46 @@ def test_calls_that_wait_for_an_hour_are_well_and_bells_that_do_not_ring_are_not
 
     assert waiting == []
     assert silent == ["the bell of account:default/stations has not rung"]
+
+
+async def wordy(_: App, __: Json) -> AsyncIterator[Json]:
+    """A command that has a great deal to tell."""
+    for number in range(10_000):
+        WORDS.append(number)
+        yield {"event": "rows", "number": number}
+
+
+WORDS: list[int] = []
+
+
+async def test_a_command_is_not_far_ahead_of_whoever_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of years of rows would pile up behind a reader that has been stopped."""
+    async with closed_household(tmp_path) as home, home.app() as app:
+        monkeypatch.setattr("netaflux.commands.perform._command", lambda _: wordy)
+        async with aclosing(perform(app, "measure", {})) as events:
+            await anext(events)
+            await asyncio.sleep(0.2)
+
+    assert 1 <= len(WORDS) <= 2 * AHEAD
+
+
+@pytest.mark.parametrize("writing", [True, False])
+async def test_only_a_change_that_is_on_its_way_goes_on_when_its_asker_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, writing: bool
+) -> None:
+    done = asyncio.Event()
+
+    async def change(_: App, __: Json) -> AsyncIterator[Json]:
+        yield sending("`netaflux status`") if writing else {"event": "looking"}
+        await asyncio.sleep(0.2)
+        done.set()
+        yield {"event": "result", "exit_code": 0}
+
+    async with closed_household(tmp_path) as home, home.app() as app:
+        monkeypatch.setattr("netaflux.commands.perform._command", lambda _: change)
+        async with aclosing(perform(app, "persons", {})) as events:
+            await anext(events)
+
+    assert done.is_set() == writing

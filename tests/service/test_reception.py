@@ -101,16 +101,17 @@ async def test_all_of_it_moves(reception: Reception, folder: Path, port: int, ot
 
 
 async def test_what_stays_is_left_alone(reception: Reception, folder: Path, port: int) -> None:
-    """A scraper's connection goes on; of the socket only the mode changes."""
+    """A scrape under way goes on; of the socket only the mode changes."""
     await reception.be_at(at(folder / "a", Address(LOOPBACK, port)))
-    reader, writer = await asyncio.open_connection(LOOPBACK, port)
     for mode in MODES:
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        writer.write(b"HEAD /metrics HTTP/1.1\r\n")
         await reception.be_at(at(folder / "a", Address(LOOPBACK, port), mode))
-        writer.write(b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        writer.write(b"Host: localhost\r\n\r\n")
 
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
         assert (folder / "a").stat().st_mode & 0o777 == mode
-    writer.close()
+        writer.close()
 
 
 async def test_a_port_is_had_at_more_addresses_though_it_is_ours(

@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from netaflux.core.errors import ConfigError, NetafluxError, StateError
+from netaflux.status import server
 from netaflux.status.listening import listening_at
-from netaflux.status.server import MOST_CONNECTIONS, Answers, serve, serve_metrics
+from netaflux.status.server import MOST_AT_PORT, Answers, serve, serve_metrics
 from netaflux.status.settings import Address
 from tests.ports import free_ports
 from tests.status.metrics_scene import PROMETHEUS_3, Json, Scene, delivered
@@ -205,7 +206,7 @@ async def test_there_is_place_for_so_many_and_no_more(scene: Scene) -> None:
     """Connections that say nothing must not use up the files that the daemon needs."""
     address = Address("127.0.0.1", free_port())
     async with serve_metrics(address, scene.metrics.exposition):
-        idle = [await asyncio.open_connection(address.host, address.port) for _ in range(MOST_CONNECTIONS)]
+        idle = [await asyncio.open_connection(address.host, address.port) for _ in range(MOST_AT_PORT)]
         one_more, its_writer = await asyncio.open_connection(address.host, address.port)
 
         assert await one_more.read() == b""
@@ -218,13 +219,55 @@ async def test_there_is_place_for_so_many_and_no_more(scene: Scene) -> None:
             assert (await ask()).status == 200
 
 
+async def test_whoever_never_comes_to_an_end_is_put_out(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would use up the places for good."""
+    monkeypatch.setattr(server, "SCRAPE", 0.5)
+    address = Address("127.0.0.1", free_port())
+    async with serve_metrics(address, scene.metrics.exposition):
+        slow = [await asyncio.open_connection(address.host, address.port) for _ in range(MOST_AT_PORT)]
+        for _, writer in slow:
+            writer.write(b"GET /metrics HTTP/1.1\r\n")
+        refused = await asyncio.to_thread(answer_of, address)
+        for reader, writer in slow:
+            with suppress(ConnectionResetError):
+                await reader.read()
+            writer.close()
+
+        assert refused == b""
+        assert b" 200 OK" in await asyncio.to_thread(answer_of, address)
+
+
+async def test_a_connection_is_for_one_scrape(scene: Scene) -> None:
+    """Whoever asks on and on without reading would have the answers pile up."""
+    address = Address("127.0.0.1", free_port())
+    async with serve_metrics(address, scene.metrics.exposition):
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+        answers = await reader.read()
+        writer.close()
+
+    assert answers.count(b"HTTP/1.1 200 OK") == 1
+
+
+def answer_of(address: Address) -> bytes:
+    """What a scraper gets, if anything."""
+    with socket.create_connection((address.host, address.port), timeout=5) as scraper:
+        try:
+            scraper.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return scraper.recv(65536)
+        except OSError:
+            return b""
+
+
 async def test_it_ends_though_somebody_stays_connected(scene: Scene) -> None:
     address = Address("127.0.0.1", free_port())
     async with asyncio.timeout(5):
         async with serve_metrics(address, scene.metrics.exposition):
             reader, writer = await asyncio.open_connection(address.host, address.port)
-            writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await reader.readuntil(b"process_start_time_seconds")
+            writer.write(b"GET /metrics HTTP/1.1\r\n")
+            await asyncio.sleep(0.05)
         await reader.read()
         writer.close()
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from netaflux.core.errors import ConfigError, NobodyAtSocket, NotAuthorized
+from netaflux.status import server
 from netaflux.status.client import StatusClient
 from netaflux.status.listening import listening
 from netaflux.status.server import Answers, serve
@@ -105,6 +106,67 @@ async def test_a_command_whose_asker_has_gone_ends_without_a_word(
         await asyncio.wait_for(ended.wait(), 5)
 
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_command_that_waits_in_silence_ends_when_nobody_waits_for_it_any_more(path: Path) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(name: str, _: Json) -> AsyncGenerator[Json, None]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield {"event": name}
+        finally:
+            ended.set()
+
+    daemon = replace(answers(), command=silent)
+    async with serve(path, daemon, mode=0o600, owner=os.getuid(), state="ours"), asyncio.timeout(5):
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"POST /commands/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+        await begun.wait()
+        writer.close()
+        await ended.wait()
+
+
+async def test_a_reader_that_does_not_read_is_cut_off_with_its_command(path: Path) -> None:
+    """A connection that is only closed would stay until what was written to it is read."""
+    begun: asyncio.Future[asyncio.Task[Any] | None] = asyncio.get_running_loop().create_future()
+
+    async def wordy(name: str, _: Json) -> AsyncGenerator[Json, None]:
+        begun.set_result(asyncio.current_task())
+        while True:
+            yield {"event": name, "words": "x" * 100_000}
+
+    daemon = replace(answers(), command=wordy)
+    async with serve(path, daemon, mode=0o600, owner=os.getuid(), state="ours"), asyncio.timeout(10):
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.connect(str(path))
+            deaf.sendall(b"POST /commands/sync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+            task = await begun
+            assert task is not None
+            await asyncio.sleep(0.2)  # until it waits for the reader
+            task.cancel()
+            await asyncio.wait({task})
+            await asyncio.sleep(0.05)
+            with pytest.raises(BrokenPipeError):
+                deaf.sendall(b"more")
+
+
+async def test_many_of_the_group_leave_a_place_for_the_owner(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_AT_SOCKET", 3)
+    peers = iter([12345, 12345, 12345, 12345, os.getuid(), os.getuid()])
+    monkeypatch.setattr(server, "_peer", lambda _: next(peers))
+    async with served(path):
+        idle = [await asyncio.open_unix_connection(path) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        next(peers), next(peers), next(peers)
+        reader, writer = await asyncio.open_unix_connection(path)
+        assert await reader.read() == b""
+        assert (await got(StatusClient([path]), "/livez"))[0] == 200
+        for _, each in [*idle, (reader, writer)]:
+            each.close()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may use commands")

@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY: Final = 0.2
 """Real seconds between looks at whether a command waits."""
+AHEAD: Final = 16
+"""Events by which a command may be ahead of whoever reads them, such as pages of rows."""
+LAST_WORD: Final = 20.0
+"""Real seconds for a change that is on its way when whoever asked for it has gone."""
 A_MOMENT: Final = 1.0
 """Seconds by which a closing is told once more when it lasts longer: clocks never agree to the last digit."""
 BUG: Final = "Please report it with what the log says; the daemon goes on."
@@ -90,8 +94,9 @@ async def _with_waits(
 ) -> AsyncGenerator[Json, None]:
     """The events, and between them what they wait for. Raises Overtaken."""
     passed: asyncio.Queue[Json | None] = asyncio.Queue()
+    room = asyncio.Semaphore(AHEAD)
     # one task runs the whole command: its time-outs and tasks belong to it
-    work = asyncio.create_task(_pass(events, passed), name="command")
+    work = asyncio.create_task(_pass(events, passed, room), name="command")
     work.add_done_callback(lambda _: passed.put_nowait(None))
     told, writing = 0.0, False
     try:
@@ -109,15 +114,21 @@ async def _with_waits(
                 raise Overtaken
             if event:
                 yield reasons_masked(event)
+                room.release()
             elif (waiting := closed(app)) and waiting["until"] > told + A_MOMENT:
                 told = waiting["until"]
                 yield {"event": "waiting", **waiting}
     finally:
+        if writing:  # nobody listens any more, and yet it shall be done or not, and not by half
+            await asyncio.wait({work}, timeout=LAST_WORD)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
 
-async def _pass(events: AsyncGenerator[Json, None], passed: asyncio.Queue[Json | None]) -> None:
+async def _pass(
+    events: AsyncGenerator[Json, None], passed: asyncio.Queue[Json | None], room: asyncio.Semaphore
+) -> None:
     async with aclosing(events):
         async for event in events:
+            await room.acquire()
             passed.put_nowait(event)

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -40,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 LEAVE_TO_FINISH: Final = 10.0
 """Seconds that polls and commands under way get when a new configuration takes over."""
+LEAVE_TO_GO: Final = 30.0
+"""Real seconds for those that were told to end: what changes things is not broken off before that."""
 LONGEST_SWITCH: Final = 120.0
 """Seconds after which a configuration that has not taken over is stuck."""
 
@@ -66,7 +68,7 @@ class Life:
     teller: Teller
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when commands under way have to end."""
-    guests: int = 0
+    guests: set[asyncio.Task[Any]] = field(default_factory=set)
     """Requests that work with the app."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when nobody works with it any more."""
@@ -80,13 +82,15 @@ class Life:
 
     @contextmanager
     def visited(self) -> "Iterator[Life]":
-        """Count somebody in, and out again."""
-        self.guests += 1
+        """Count the running task in, and out again."""
+        guest = asyncio.current_task()
+        assert guest is not None  # noqa: S101 - whoever awaits is one
+        self.guests.add(guest)
         self.gone.clear()
         try:
             yield self
         finally:
-            self.guests -= 1
+            self.guests.discard(guest)
             if not self.guests:
                 self.gone.set()
 
@@ -97,12 +101,19 @@ class Life:
             group.create_task(self._see_off())
 
     async def _see_off(self) -> None:
-        try:
-            async with asyncio.timeout(LEAVE_TO_FINISH):
-                await self._alone()
-        except TimeoutError:
-            self.ending.set()
-            await self._alone()
+        """End commands that take long; those whose reader does not read notice nothing, and are cut off."""
+        for leave, tell in ((LEAVE_TO_FINISH, self.ending.set), (LEAVE_TO_GO, self._put_out)):
+            try:
+                async with asyncio.timeout(leave):
+                    await self._alone()
+                    return
+            except TimeoutError:
+                tell()
+        await self._alone()
+
+    def _put_out(self) -> None:
+        for guest in self.guests:
+            guest.cancel()
 
     async def _alone(self) -> None:
         if self.guests:

@@ -16,7 +16,7 @@ STATE_HEADER = "X-Netaflux-State"
 """Names the state that is meant: several daemons may share a machine, and a place where sockets are."""
 MISDIRECTED = 421
 """HTTP's word for a server that is not the one that was meant (RFC 9110)."""
-BROKEN = (OSError, HTTPException, ValueError, RecursionError)
+BROKEN = (OSError, HTTPException, ValueError, RecursionError, OverflowError)
 """What comes of an answer that breaks off, or is not the daemon's."""
 HEALTH_TIMEOUT = 5.0
 """Real seconds: a daemon that takes longer to say that it lives does not."""

@@ -13,8 +13,8 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,15 @@ Exposition = Callable[[str], tuple[bytes, str]]
 LARGEST_REQUEST = 512 * 1024
 """Bytes of a command's request: a page of rows of `import-csv`, with every number as long as it can be."""
 
-MOST_CONNECTIONS = 16
-"""At the port of the metrics, at a time: a scraper needs one, and nobody there shall use up our files."""
+MOST_AT_SOCKET = 64
+"""Connections at a time of those who may only look; the daemon's user and root always get one."""
+MOST_AT_PORT = 16
+"""Connections at a time: a scraper needs one, and nobody there shall use up our files."""
+SCRAPE = 15.0
+"""Real seconds that a scrape may take, from the connection to the last byte that the scraper has read."""
+BACKLOG = 16
+"""Connections that wait to be let in; where no file is left for them, asyncio complains of each."""
 _PORT = re.compile(r":[0-9]*\Z")
-IDLE = 90.0
-"""Seconds for which such a connection is kept for the next scrape, which comes after a minute at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,29 @@ async def serve(path: Path, answers: Answers, *, mode: int, owner: int, state: s
     application = _application(answers, owner, state)
     # nobody who asks here has to compress anything
     runner = web.AppRunner(
-        application, access_log=None, shutdown_timeout=1, auto_decompress=False, logger=_Unheard()
+        application,
+        access_log=None,
+        shutdown_timeout=1,
+        auto_decompress=False,
+        logger=_Unheard(),
+        handler_cancellation=True,  # whoever waits for nothing any more need not be waited for
     )
     await runner.setup()
+    server = runner.server
+    assert server is not None  # noqa: S101 - it is set up
+
+    def is_full(transport: asyncio.BaseTransport) -> bool:
+        return len(server.connections) >= MOST_AT_SOCKET and _peer(transport) not in {0, owner}
+
     with listening(path, mode) as listener:
+        loop = asyncio.get_running_loop()
+        door = await loop.create_unix_server(
+            lambda: _Doorkeeper(server, is_full), sock=listener, backlog=BACKLOG
+        )
         try:
-            await web.SockSite(runner, listener).start()
             yield
         finally:
+            door.close()
             await runner.cleanup()
 
 
@@ -99,13 +118,21 @@ async def serve_metrics(address: Address, metrics: Exposition) -> AsyncIterator[
             log.exception("metrics.crashed")
             return web.Response(status=500, text="a bug; see the log\n")
 
-    server = web.Server(answer, access_log=None, keepalive_timeout=IDLE, logger=_Unheard())
+    async def once(request: web.BaseRequest) -> web.Response:
+        response = await answer(request)
+        response.force_close()
+        return response
 
-    def let_in() -> asyncio.Protocol:
-        return server() if len(server.connections) < MOST_CONNECTIONS else _Full()
+    server = web.Server(once, access_log=None, logger=_Unheard())
+
+    def is_full(_: asyncio.BaseTransport) -> bool:
+        return len(server.connections) >= MOST_AT_PORT
 
     with listening_at(address) as listener:
-        door = await asyncio.get_running_loop().create_server(let_in, sock=listener)
+        loop = asyncio.get_running_loop()
+        door = await loop.create_server(
+            lambda: _Doorkeeper(server, is_full, longest=SCRAPE), sock=listener, backlog=BACKLOG
+        )
         try:
             yield
         finally:
@@ -133,11 +160,33 @@ class _Unheard:
     debug = warning = exception
 
 
-class _Full(asyncio.Protocol):
-    """Hangs up on those for whom there is no place."""
+class _Doorkeeper(asyncio.Protocol):
+    """Lets those in for whom there is a place, to the server, and hangs up on all others.
+
+    Whoever is still there after `longest` real seconds is put out, whatever they wait for.
+    """
+
+    def __init__(
+        self,
+        server: Callable[[], asyncio.Protocol],
+        is_full: Callable[[asyncio.BaseTransport], bool],
+        *,
+        longest: float | None = None,
+    ) -> None:
+        self._server = server
+        self._is_full = is_full
+        self._longest = longest
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - both kinds of sockets have one
+        if self._is_full(transport):
+            transport.close()
+            return
+        within = self._server()
+        transport.set_protocol(within)
+        within.connection_made(transport)
+        if self._longest is not None:
+            asyncio.get_running_loop().call_later(self._longest, transport.abort)
 
 
 def _page(request: web.BaseRequest, metrics: Exposition) -> web.Response:
@@ -199,7 +248,7 @@ async def _health(ask: Callable[[], Awaitable[Sequence[str]]]) -> web.Response:
 
 
 async def _command(request: web.Request, answers: Answers, owner: int) -> web.StreamResponse:
-    if _peer(request) not in {0, owner}:
+    if _peer(request.transport) not in {0, owner}:
         return _json({"error": "only the daemon's own user or root may use commands"}, status=403)
     try:
         asked = orjson.loads(await request.read() or b"{}")
@@ -210,7 +259,7 @@ async def _command(request: web.Request, answers: Answers, owner: int) -> web.St
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     # closed at once when the other end is gone: a command nobody listens to any more stops
     async with aclosing(answers.command(request.match_info["name"], asked)) as events:
-        with suppress(ConnectionResetError):  # they may go whenever they like
+        with suppress(ConnectionResetError), _aborted_if_cut_off(request):  # they may go whenever they like
             await response.prepare(request)
             async for event in events:
                 await response.write(orjson.dumps(event) + b"\n")
@@ -218,9 +267,20 @@ async def _command(request: web.Request, answers: Answers, owner: int) -> web.St
     return response
 
 
-def _peer(request: web.Request) -> int | None:
+@contextmanager
+def _aborted_if_cut_off(request: web.Request) -> Iterator[None]:
+    """Whoever reads nothing would keep the connection open for what is still to be sent."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise
+
+
+def _peer(transport: asyncio.BaseTransport | None) -> int | None:
     """The user id at the other end, as the kernel tells it (SO_PEERCRED, unix(7))."""
-    peer = request.transport.get_extra_info("socket") if request.transport else None
+    peer = transport.get_extra_info("socket") if transport else None
     if peer is None:
         return None
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

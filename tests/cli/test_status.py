@@ -25,6 +25,15 @@ FREE: Json = {
 TROUBLED: Json = {
     "version": "1",
     "now": NOW,
+    "app_calls": {
+        "uses": [{"used": 0, "limit": 1600, "seconds": 3600}],
+        "waiting": 1,
+        "closed_until": NOW + 3600,
+        "reason": "how many calls were made can no longer be read",
+        "feeling": False,
+        "per_hour": None,
+        "stretch": 1.0,
+    },
     "accounts": [
         {
             "name": "default",
@@ -148,6 +157,10 @@ def test_troubles_are_told_where_they_are(
         " waiting until 13:38:42 for Netatmo's limits: User usage reached · 1 h 2 min left"
         in told.out.splitlines()
     )
+    assert (
+        "All accounts together: closed until 14:28:42 (how many calls were made can no longer be read);"
+        " 1 waiting"
+    ) in told.out.splitlines()
     assert [line for line in told.out.splitlines() if "short of calls" in line] == [
         "default is short of calls: newest rows come with the surveys, the rows between them every 2 hours",
         (

@@ -175,3 +175,20 @@ async def test_a_trouble_that_a_new_configuration_ends_is_over_in_the_status(
 
     assert before["accounts"][0]["trouble"]
     assert after["accounts"][0]["trouble"] is None
+
+
+async def test_status_and_health_answer_while_the_file_has_a_mistake(netaflux: Program) -> None:
+    """A container is not unhealthy because somebody is editing."""
+    async with netaflux.daemon() as daemon:
+        await daemon.ready()
+        right = netaflux.config.read_text()
+        netaflux.config.write_text(right.replace("client_secret", "client_sekret"))
+        health = await netaflux.outcome("health", "--config", str(netaflux.config))
+        status = await netaflux.outcome("status", "--json", "--config", str(netaflux.config))
+        await daemon.stopped()
+    alone = await netaflux.outcome("health", "--config", str(netaflux.config))
+
+    assert (health.code, status.code, status.json["accounts"][0]["name"]) == (0, 0, "default")
+    assert "netaflux: note: the daemon goes on as it is" in health.err
+    assert "did you mean `client_secret`" in health.err
+    assert alone.code == 78

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from netaflux.cli.place import Place, daemon_of
+from netaflux.cli.place import Place, answer_of_daemon, daemon_of
 from netaflux.cli.show import (
     about,
     ago,
@@ -51,7 +51,7 @@ def health(*, ready: bool = False, place: Place = DEFAULT_PLACE) -> int:
     ready
         Ask whether it is of use, too: tokens usable, first poll done.
     """
-    _, answer = daemon_of(place.load()).get("/readyz" if ready else "/livez")
+    _, answer = answer_of_daemon(place, "/readyz" if ready else "/livez")
     for problem in answer["problems"]:
         say(f"netaflux: {problem}")
     return NobodyAtSocket.exit_code if answer["problems"] else 0
@@ -97,7 +97,7 @@ def status(*, json: bool = False, place: Place = DEFAULT_PLACE) -> int:
     json
         Print the daemon's answer as it is.
     """
-    _, answer = daemon_of(place.load()).get("/status")
+    _, answer = answer_of_daemon(place, "/status")
     if json:
         as_json(answer)
         return 0
@@ -121,6 +121,8 @@ def _show_accounts(answer: Json) -> None:
         for account in answer["accounts"]
     ]
     table(("account", "state", "token expires", "calls"), rows)
+    if hindered := list(_hindered(answer["app_calls"])):
+        print(f"\nAll accounts together: {'; '.join(hindered)}")
     for account in answer["accounts"]:
         if account["backfill"]:
             print(f"\n{printable(account['name'])} is catching up: {_catching_up(account['backfill'])}")
@@ -189,7 +191,7 @@ def _show_devices(answer: Json) -> None:
         for at in device["destinations"]
     ]
     if not rows:
-        print("\nNo device is known yet: Netatmo has not told of its modules.")
+        print("\nNo device is known yet: Netatmo has not told of its modules. What it waits for stands here.")
         return
     print()
     headings = (

@@ -302,7 +302,9 @@ class Daemon:
         return ["the new configuration does not take over"] if lasts > LONGEST_SWITCH else []
 
     def _words(self) -> str:
-        return self._life.result().health.words() if self._life.done() else "Taking over a new configuration"
+        if self._life.done():
+            return self._life.result().health.words()
+        return "Starting" if self._current is None else "Taking over a new configuration"
 
     async def _unready(self) -> list[str]:
         return (self._seen or await self._living()).health.unready()

@@ -156,7 +156,10 @@ def _from_now(moment: float | None, now: float) -> str:
 
 
 def _calls(calls: Json) -> str:
-    used = [f"{use['used']}/{use['limit']} in {ago(use['seconds'])}" for use in calls["uses"]]
+    # after a start all of the last minute's count as made just now: no more than what is allowed says that
+    used = [
+        f"{min(use['used'], use['limit'])}/{use['limit']} in {ago(use['seconds'])}" for use in calls["uses"]
+    ]
     return "; ".join([", ".join(used), *_hindered(calls)])
 
 
@@ -194,17 +197,11 @@ def _show_devices(answer: Json) -> None:
         print("\nNo device is known yet: Netatmo has not told of its modules. What it waits for stands here.")
         return
     print()
-    headings = (
-        "device",
-        "module",
-        "destination",
-        "delivered until",
-        "lag",
-        "newest row",
-        "next poll",
-        "error",
-    )
-    table(headings, rows)
+    headings = ("device", "module", "destination", "delivered until", "lag", "newest row", "next poll")
+    if all(row[-1] == "–" for row in rows):
+        table(headings, [row[:-1] for row in rows])
+    else:
+        table((*headings, "error"), rows)
 
 
 def _show_destinations(answer: Json) -> None:

@@ -13,8 +13,6 @@ from netaflux.doctor.hosts import examined, hosts
 from netaflux.doctor.places import Places
 from netaflux.doctor.service import Service
 
-MEND = "Mend the configuration, then try `netaflux check`."
-
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -61,7 +59,7 @@ def _looks(places: Places, service: Service, now: float) -> Iterator[tuple[str, 
 def _of_configuration(places: Places) -> Iterator[Finding]:
     if places.loaded is None:
         for mistake in places.mistakes.splitlines():
-            yield trouble("configuration", mistake, MEND, BAD)
+            yield trouble("configuration", mistake, places.remedy, BAD)
         return
     yield well("configuration", f"read from {places.loaded.path or 'the environment'}")
     for warning in places.loaded.warnings:

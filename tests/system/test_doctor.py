@@ -143,6 +143,14 @@ async def test_without_any_configuration_it_says_what_to_do_about_that(
     assert "Mend the configuration" not in ended.out
 
 
+async def test_a_configuration_that_run_refuses_is_a_finding(netaflux: Program) -> None:
+    netaflux.devices = []
+    ended, found = await examined(netaflux)
+
+    assert ended.code == 78
+    assert ("problem", "the configuration names no device") in about(found, "configuration")
+
+
 # Hosts
 
 

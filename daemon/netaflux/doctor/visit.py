@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from netaflux.core.errors import ConfigError
-from netaflux.core.findings import BAD, Finding, doubt, trouble, well
+from netaflux.core.findings import BAD, Finding, doubt, failed, trouble, well
 from netaflux.doctor import files, machine
 from netaflux.doctor.bounded import Look, all_of
 from netaflux.doctor.hosts import examined, hosts
@@ -67,4 +67,4 @@ def _of_configuration(places: Places) -> Iterator[Finding]:
     try:
         places.loaded.settings.require_work()
     except ConfigError as error:
-        yield doubt("configuration", error.message, error.remedy)
+        yield failed("configuration", error)

@@ -52,6 +52,7 @@ SINCE = (
     "must be a date (2014-05-18), a date and time (2014-05-18T12:00, with or without an offset), "
     'a span back from now such as "3h" or "30d" (s, m, h, d, w), unix seconds of ten digits, or "setup"'
 )
+SOURCE = "must be `stations`, `coaches`, `rooms`, `boilers` or `cameras`"
 LISTEN = (
     'must be a port, such as "9211", or an address of this machine with one, such as "127.0.0.1:9211" or '
     '"[::1]:9211"'
@@ -141,6 +142,10 @@ MISTAKES = [
         ["destinations.fluxtream.passwort: is no setting; did you mean `password`?"],
     ),
     (f"{SMALL}[destinations.influx]\nurl = 'x'", ["destinations.influx.type: must be `fluxtream`"]),
+    (
+        f"{SMALL}[destinations.mine]\ntype = 'fluxtreem'",
+        ["destinations.mine.type: must be `fluxtream`; did you mean `fluxtream`?"],
+    ),
     (f"{SMALL}[destinations]\nfluxtream = 'x'", ["destinations.fluxtream: must be a section"]),
     (f"{SMALL}{FLUXTREAM}api = 'v2'", ["destinations.fluxtream.api: must be `auto`, `legacy` or `v1`"]),
     (
@@ -161,6 +166,8 @@ MISTAKES = [
     (f"{SMALL}[[devices]]\nname = 'A'\nmodule = ' '", ["devices[0].module (A): is empty"]),
     (f"{SMALL}{DEVICE}{DEVICE}", ["devices[1].name (Cellar): is the name of devices[0], too"]),
     (f"{SMALL}{DEVICE}modul = 'x'", ["devices[0].modul (Cellar): is no setting; did you mean `module`?"]),
+    (f"{SMALL}{DEVICE}source = 'room'", [f"devices[0].source (Cellar): {SOURCE}; did you mean `rooms`?"]),
+    (f"{SMALL}{DEVICE}source = 3", [f"devices[0].source (Cellar): {SOURCE}"]),
     (f"{SMALL}{DEVICE}since = 'soon'", [f"devices[0].since (Cellar): {SINCE}"]),
     (f"{SMALL}{DEVICE}since = 12:00:00", [f"devices[0].since (Cellar): {SINCE}"]),
     (

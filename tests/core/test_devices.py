@@ -175,6 +175,31 @@ def test_a_module_that_is_gone_is_missing_and_near_names_are_offered() -> None:
     assert "AR Home/Porch" in missing.reason
 
 
+@pytest.mark.parametrize("text", ["Porch", "porch", "Proch", "My house/Porch", "1 Street/Prch"])
+def test_the_name_of_a_module_alone_is_answered_with_its_whole_title(text: str) -> None:
+    """Commands that only read take `Porch`; a device, which is for years, does not."""
+    missing = identify(device(text), [PORCH, OFFICE], None)
+
+    assert isinstance(missing, Missing)
+    assert f"no module `{text}` in this account; did you mean `AR Home/Porch`?" in missing.reason
+
+
+def test_of_modules_of_one_name_all_titles_are_offered() -> None:
+    elsewhere = a_module(3, name="Porch", places=("Cabin",))
+    missing = identify(device("Porch"), [PORCH, elsewhere, OFFICE], None)
+
+    assert isinstance(missing, Missing)
+    assert "did you mean `AR Home/Porch` or `Cabin/Porch`?" in missing.reason
+
+
+def test_nothing_is_offered_where_nothing_is_near_or_has_a_name() -> None:
+    nameless = a_module(3, name=None)  # type: ignore[arg-type]  # as the survey has it
+    missing = identify(device("Cellar"), [PORCH, nameless], None)
+
+    assert isinstance(missing, Missing)
+    assert "did you mean" not in missing.reason
+
+
 def test_a_bound_module_that_has_left_the_account_is_missing() -> None:
     assert isinstance(identify(device(), [OFFICE], bound()), Missing)
 

@@ -8,6 +8,7 @@ import pytest
 
 from netaflux.commands.status import status
 from netaflux.core import events
+from netaflux.core.errors import CredentialsRefused
 from netaflux.simulator import Account, Change, FluxtreamSettings, Late, User, World, estate
 from tests.e2e.household import NOW, Household, household, performed, roomy
 from tests.e2e.houses import BASE, PORCH, house_of, module_of
@@ -396,6 +397,18 @@ async def test_another_guest_behind_the_same_name_starts_with_nothing_and_is_tol
         result = await home.sync()
 
         assert [line["rows"] for line in result["devices"]] == [0]
+
+
+async def test_status_says_what_to_do_about_a_password_that_is_refused(home: Household) -> None:
+    async with home.app() as app:
+        (well,) = (await status(app, lambda *_: None))["destinations"]
+        home.served.fluxtream.faults.add("401")
+        await performed(app, "sync")
+        (refused,) = (await status(app, lambda *_: None))["destinations"]
+
+    assert (well["reason"], well["remedy"]) == (None, None)
+    assert "does not accept this user name and password" in refused["reason"]
+    assert refused["remedy"] == CredentialsRefused.advice
 
 
 async def test_one_refused_row_is_set_aside_and_the_rest_goes_on(home: Household) -> None:

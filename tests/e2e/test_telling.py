@@ -18,6 +18,7 @@ from netaflux.core.model import ModuleId
 from netaflux.core.notices import Sight
 from netaflux.service.lookout import Lookout
 from netaflux.simulator import Span
+from netaflux.state import database as database_module
 from tests.e2e.household import NOW, performed
 from tests.e2e.lived_in import BOILER, CAMERA, COACH, ROOM, lived_in
 from tests.e2e.telling import DAY, HOUR, Telling, telling
@@ -223,6 +224,27 @@ def test_a_state_that_cannot_be_written_is_told_all_the_same(tmp_path: Path) -> 
             await told.clock.sleep(600)
         await told.lives(HOUR)
         assert told.news() == [("over", "state", "state")]
+
+    lived(tmp_path, days)
+
+
+def test_a_disk_that_is_nearly_full_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is polled then, though what is small can still be written."""
+
+    async def days(told: Telling) -> None:
+        async with told.running():
+            await told.clock.sleep(HOUR)
+            with monkeypatch.context() as nearly_full:
+                nearly_full.setattr(database_module, "SPARE_ROOM", 1 << 60)
+                await told.clock.sleep(HOUR)
+                (notice,) = told.person.notices
+                assert told.news() == [("opened", "state", "state")]
+            await told.clock.sleep(HOUR)
+            assert told.news() == [("over", "state", "state")]
+        assert "nothing is recorded: the disk is nearly full (" in notice["text"]
+        assert str(tmp_path) not in notice["text"]
 
     lived(tmp_path, days)
 

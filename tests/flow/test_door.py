@@ -292,3 +292,17 @@ async def test_a_bug_of_a_destination_is_told_like_any_failure_and_tried_again(f
     front.clock.time += 30
     assert await front.door.ready()
     assert front.names() == ["destination.recovered", "destination.identified"]
+
+
+async def test_while_it_fails_the_door_knows_the_remedy(front: Front) -> None:
+    """That of the newest failure, as the reason is."""
+    assert front.door.remedy is None
+    assert await front.door.ready()
+
+    front.door.failed(DOWN)
+    assert front.door.remedy == DOWN.remedy
+    front.door.failed(CredentialsRefused("who are you?"))
+    assert (front.door.reason, front.door.remedy) == ("who are you?", CredentialsRefused.advice)
+
+    front.door.worked()
+    assert front.door.remedy is None

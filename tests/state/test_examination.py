@@ -73,6 +73,23 @@ def test_what_is_wrong_in_it_is_told(tmp_path: Path, database: sqlite3.Connectio
         assert found.complaints
 
 
+def test_a_complaint_is_a_line_that_a_person_can_read(tmp_path: Path, database: sqlite3.Connection) -> None:
+    database.execute("CREATE TABLE fresh (x)")
+    database.executemany("INSERT INTO fresh VALUES (?)", [("x" * 3000,)] * 9)
+    page = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'fresh'").fetchone()[0]
+    database.close()
+    with (tmp_path / "netaflux.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+    found = examine(tmp_path)
+
+    assert found is not None
+    assert found.complaints
+    for complaint in found.complaints:
+        assert complaint.isprintable()
+        assert "***" not in complaint
+
+
 def test_another_programs_database_is_told_from_ours(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "netaflux.db")) as other:
         other.execute("CREATE TABLE theirs (x)")

@@ -4,6 +4,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 from tests.system.program import Program, Running, until
 from tests.system.world import Outside
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 HTTP = "http://"
 ELSEWHERE = "https://example.org/back"
 """A redirect URI that leads to another machine."""
@@ -227,8 +229,11 @@ async def test_a_code_for_an_app_that_netatmo_does_not_know_is_told(netaflux: Pr
         await visit(await sent_back(running))
         ended = await running.ended()
 
+    told = "Netatmo does not accept this authorization (invalid_client)"
+
     assert ended.code == 77
-    assert "invalid_client" in ended.err
+    assert told in ended.err
+    assert f"| `{told}`" in README.read_text("utf-8"), "people look for what they see"
     assert "Compare client_id, client_secret" in ended.err
 
 

@@ -131,6 +131,26 @@ async def test_a_configuration_that_is_not_there_is_a_finding(netaflux: Program,
     assert "there is no such file" in ended.out
 
 
+async def test_without_any_configuration_it_says_what_to_do_about_that(
+    netaflux: Program, folder: Path
+) -> None:
+    netaflux.environment["XDG_CONFIG_HOME"] = str(folder / "none")
+    ended = await netaflux.outcome("doctor")
+
+    assert ended.code == 78
+    assert "there is no configuration: no file at" in ended.out
+    assert "→ Copy config.example.toml there and fill it in, or name a file by --config." in ended.out
+    assert "Mend the configuration" not in ended.out
+
+
+async def test_a_configuration_that_run_refuses_is_a_finding(netaflux: Program) -> None:
+    netaflux.devices = []
+    ended, found = await examined(netaflux)
+
+    assert ended.code == 78
+    assert ("problem", "the configuration names no device") in about(found, "configuration")
+
+
 # Hosts
 
 
@@ -298,7 +318,7 @@ async def test_a_damaged_database_is_found_and_left_as_it_is(brought: Program) -
     before, names = database.read_bytes(), {file.name for file in brought.state.iterdir()}
     ended, found = await examined(brought)
 
-    assert ended.code == 75
+    assert ended.code == 75, "the next start mends it, and no person has to"
     assert troubled(found) == {"database"}
     assert database.read_bytes() == before
     assert {file.name for file in brought.state.iterdir()} == names
@@ -386,6 +406,7 @@ async def test_the_bundle_is_for_its_owner_alone_and_overwrites_nothing(
 ) -> None:
     bundle = folder / "bundle.tar.gz"
     ended = await brought("doctor", "--bundle", str(bundle))
+    beside = {each["what"] for each in json.loads(unpacked(bundle)["findings.json"])}
     mode, content = bundle.stat().st_mode & 0o777, bundle.read_bytes()
     again = await brought("doctor", "--bundle", str(bundle))
     members = unpacked(bundle)
@@ -396,6 +417,8 @@ async def test_the_bundle_is_for_its_owner_alone_and_overwrites_nothing(
     assert "exists, and is not overwritten" in again.err
     assert bundle.read_bytes() == content
     assert list(members) == MEMBERS
+    assert "secrets are masked in it, names of devices are not" in ended.err
+    assert {"device 000001", "device 000002"} < beside
     assert json.loads(members["versions.json"])["netaflux"] == __version__
 
 

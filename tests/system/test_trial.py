@@ -103,6 +103,15 @@ async def test_two_simulated_worlds_cannot_share_a_port(bare: Program) -> None:
     assert "cannot serve there" in ended.err
 
 
+@pytest.mark.parametrize("option", ["--netatmo-port", "--fluxtream-port"])
+@pytest.mark.parametrize("port", ["99999", "-5", "65536"])
+async def test_a_port_that_there_cannot_be_is_refused(bare: Program, option: str, port: str) -> None:
+    ended = await bare.outcome("simulate", f"{option}={port}")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{option} takes a port from 1 to 65535, or 0 for any that is free" in ended.err
+
+
 # The command line itself.
 
 

@@ -36,8 +36,8 @@ def doctor(
     """Examine everything that netaflux works with, and say what to do about it. It uploads nothing.
 
     It looks at whatever can be looked at: with the daemon or without, and with a broken configuration or
-    state, too. Exit code 0 when nothing hinders netaflux, 75 when something is away, 77 when an account must
-    be authorized, 78 when something must be mended.
+    state, too. Exit code 0 when nothing hinders netaflux, 75 when something is away or a new start mends it,
+    77 when an account must be authorized, 78 when something must be mended by a person.
 
     Example: `netaflux doctor --bundle netaflux-doctor.tar.gz`
 
@@ -45,7 +45,8 @@ def doctor(
     ----------
     bundle
         Write all of it, with configuration, status and the newest events of the log, to this new file, for
-        those who help. Secrets, names and places are masked in it.
+        those who help. Secrets and places are masked in it, and names but for those of devices, channels,
+        accounts, destinations and hosts.
     json
         Print one JSON document.
     """
@@ -133,4 +134,5 @@ def _end(told: _Told, code: int, bundle: Path | None, *, json: bool) -> None:
     noted = any(finding.grade == "warning" for finding in told.findings)
     print("not OK: see above" if code else "OK, with notes: see above" if noted else "OK")
     if bundle is not None:
-        say(f"netaflux: {bundle} has all of it, without secrets and names; look through it, then hand it on.")
+        say(f"netaflux: {bundle} has all of it; secrets are masked in it, names of devices are not.")
+        say("  → Look through it, then hand it on.")

@@ -14,6 +14,7 @@ from netaflux.logs import configure_for_command
 
 LONGEST = 3660
 """Days that the simulated history may have."""
+LAST_PORT = 65535
 
 
 def demo(
@@ -126,6 +127,9 @@ def simulate(
         raise UsageError(f"--days takes a number above 0, at most {LONGEST}")
     if speed <= 0:
         raise UsageError("--speed takes a number above 0")
+    for option, port in (("--netatmo-port", netatmo_port), ("--fluxtream-port", fluxtream_port)):
+        if not 0 <= port <= LAST_PORT:
+            raise UsageError(f"{option} takes a port from 1 to {LAST_PORT}, or 0 for any that is free")
     asyncio.run(_simulate(days, netatmo_port, fluxtream_port, speed))
     return 0
 

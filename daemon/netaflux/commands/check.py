@@ -3,15 +3,16 @@
 Events: one `check` each (`what`, `ok`, `text`, `remedy`), then `result`. It uploads nothing.
 """
 
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
 from netaflux.app import App, Connected
 from netaflux.commands.leave import remedy
 from netaflux.commands.requests import Nothing, understood
 from netaflux.commands.words import Json, iso
-from netaflux.core.errors import ConfigError, NetafluxError, ScopeDenied
+from netaflux.core.errors import ConfigError, NetafluxError, ScopeDenied, StateError
 from netaflux.core.model import SourceName
-from netaflux.flow.account import Roster
+from netaflux.flow.account import Account, Roster
 from netaflux.flow.door import Door
 
 WORDS: Mapping[SourceName, tuple[str, str]] = {
@@ -40,6 +41,10 @@ async def _checks(app: App) -> AsyncIterator[tuple[Json, int]]:
     yield _said("configuration", f"read from {app.config_path or 'the environment'}")
     for warning in app.warnings:
         yield _said("configuration", f"note: {warning}")
+    try:
+        app.settings.require_work()
+    except ConfigError as error:
+        yield _failed("configuration", error)
     for _, part in parts(app):
         async for said in part:
             yield said
@@ -52,6 +57,8 @@ def parts(app: App) -> Iterator[tuple[str, AsyncGenerator[tuple[Json, int], None
         yield f"account {connected.name}", _account(connected)
     for door in app.doors.values():
         yield f"destination {door.name}", _door(app, door)
+    if command := app.settings.notify.command:
+        yield "notify", _program(command[0])
 
 
 def _said(what: str, text: str) -> tuple[Json, int]:
@@ -65,10 +72,12 @@ def _failed(what: str, error: NetafluxError) -> tuple[Json, int]:
 
 async def _state(app: App) -> AsyncGenerator[tuple[Json, int], None]:
     try:
+        # first, for it knows why; and where little is left, what is small still succeeds
+        app.state.database.require_room()
         await app.state.database.probe()
         yield _said("state", f"{app.state_dir} can be read and written")
     except NetafluxError as error:
-        yield _failed("state", error)
+        yield _failed("state", StateError(f"nothing is polled: {error.message}", advice=error.remedy))
 
 
 async def _account(connected: Connected) -> AsyncGenerator[tuple[Json, int], None]:
@@ -83,7 +92,7 @@ async def _account(connected: Connected) -> AsyncGenerator[tuple[Json, int], Non
         except NetafluxError as error:
             failures[error.message] = error
         else:
-            for said in _found(connected, account.source_name, roster):
+            for said in _found(connected, account, roster):
                 yield said
     if denied:
         missing = _denied(connected, denied)
@@ -92,12 +101,12 @@ async def _account(connected: Connected) -> AsyncGenerator[tuple[Json, int], Non
         yield _failed(what, failure)
 
 
-def _found(connected: Connected, source: SourceName, roster: Roster) -> Iterator[tuple[Json, int]]:
+def _found(connected: Connected, account: Account, roster: Roster) -> Iterator[tuple[Json, int]]:
     number = len(roster.survey.modules)
-    found = f"{number} {WORDS[source][number != 1]}"
+    found = f"{number} {WORDS[account.source_name][number != 1]}"
     expires = iso(connected.keeper.expires_at)
     yield _said(f"account {connected.name}", f"authorized until {expires}, {found}")
-    yield from _devices(roster)
+    yield from _devices(roster, account.server_time)
 
 
 def _denied(connected: Connected, denied: Mapping[SourceName, ScopeDenied]) -> ScopeDenied:
@@ -107,7 +116,7 @@ def _denied(connected: Connected, denied: Mapping[SourceName, ScopeDenied]) -> S
     return ScopeDenied(text, advice=advice)
 
 
-def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:
+def _devices(roster: Roster, now: float) -> Iterator[tuple[Json, int]]:
     for missing in roster.missing.values():
         error = ConfigError(missing.reason, advice="Correct `module` in the configuration.")
         yield _failed(f"device {missing.device}", error)
@@ -119,6 +128,9 @@ def _devices(roster: Roster) -> Iterator[tuple[Json, int]]:
         for target in targets:
             names = ", ".join(channel.name for channel in target.channels) or "no channel"
             yield _said(f"device {target.device}", f"mirrors {target.module.id}: {names}")
+            if target.begin > now:
+                text = f"its `since` lies in the future: nothing is recorded before {iso(target.begin)}"
+                yield _said(f"device {target.device}", f"note: {text}")
 
 
 async def _door(app: App, door: Door) -> AsyncGenerator[tuple[Json, int], None]:
@@ -129,3 +141,13 @@ async def _door(app: App, door: Door) -> AsyncGenerator[tuple[Json, int], None]:
         yield _failed(what, error)
         return
     yield _said(what, f"{identity} knows us as {app.destinations[door.name].introduction}")
+
+
+async def _program(name: str) -> AsyncGenerator[tuple[Json, int], None]:
+    """Whether the program that tells people could be run; it is not, and its name is nobody's business."""
+    if shutil.which(name):
+        yield _said("notify", "the program that `command` names is there")
+        return
+    advice = "Correct `command` under [notify]; `netaflux notify --test` tries it."
+    text = "the program that `command` names is not found, or may not be run"
+    yield _failed("notify", ConfigError(text, advice=advice))

@@ -15,7 +15,8 @@ devices       device, account, source, module, title, reachable, channels, begin
               rows (since the start), newest (values of the last row sent)
 configured    the names of all devices of the configuration
 missing       device, reason: configured, but not found in the account
-destinations  name, identity, ok, reason, failures, retry_in
+destinations  name, identity, ok, reason and remedy of its newest failure (null while it works; the remedy is
+              empty where one can but wait), failures, retry_in
 state         trouble (why nothing can be recorded, and so nothing is polled; or null), rescues (damaged
               databases that were set aside and still lie there: aside, reason, saved, lost)
 rows_aside    destination, device, time, values, reason: refused for their content
@@ -223,6 +224,7 @@ def _destination(app: App, door: Door) -> Json:
         "identity": identity,
         "ok": door.identity is not None and not door.failures,
         "reason": door.reason,
+        "remedy": door.remedy,
         "failures": door.failures,
         "retry_in": max(0.0, door.retry_at - app.clock.monotonic()) if door.failures else None,
     }

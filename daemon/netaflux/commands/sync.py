@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.requests import understood
-from netaflux.commands.sync_run import Left, Piece, Run, look_for_failed, look_for_lacking, result
+from netaflux.commands.sync_run import Left, Piece, Run, leave, look_for_failed, look_for_lacking, result
 from netaflux.commands.words import Json
 from netaflux.core.devices import Target
 from netaflux.core.errors import ConfigError, NetafluxError
@@ -126,7 +126,7 @@ async def _surveyed(account: Account, request: SyncRequest, run: Run) -> Roster 
     try:
         roster = await account.survey()
     except NetafluxError as error:
-        run.left.append(Left(f"account {account.name}", error.message, error.remedy, error.exit_code))
+        leave(run.left, f"account {account.name}", error)
         return None
     for missing in roster.missing.values():
         if not request.devices or missing.device in request.devices:
@@ -151,8 +151,7 @@ async def _module(piece: Piece, run: Run) -> None:
         except NetafluxError as error:
             failures.append(error)
     if failures:
-        what, first = ", ".join(target.device for target in targets), failures[0]
-        run.left.append(Left(what, first.message, first.remedy, first.exit_code))
+        leave(run.left, ", ".join(target.device for target in targets), failures[0])
     piece.done = True
 
 

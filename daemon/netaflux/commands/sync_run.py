@@ -1,14 +1,14 @@
 """What one run of `sync` came to: counted while it goes, told at its end."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netaflux.app import App, Connected
 from netaflux.commands.outlook import Stretch, end_of, lacking, outlook, seconds, wanted
 from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.devices import Target
-from netaflux.core.errors import ConfigError, NotAuthorized, UsageError
+from netaflux.core.errors import ConfigError, NetafluxError, NotAuthorized, UsageError
 from netaflux.core.events import BatchDelivered, DestinationFailed, Event, PageFetched, RowRefused
 from netaflux.core.model import DestinationName, DeviceName, ModuleId, Window
 from netaflux.core.ports import Clock
@@ -48,6 +48,16 @@ class Left:
     def to_json(self) -> Json:
         """As `sync --json` shows it."""
         return {"what": self.what, "reason": self.reason, "remedy": self.remedy}
+
+
+def leave(left: list[Left], what: str, error: NetafluxError) -> None:
+    """Note what an error has kept from coming to rest; the same error is one, with all that it kept."""
+    fresh = Left(what, error.message, error.remedy, error.exit_code)
+    same = next((each for each in left if replace(each, what=what) == fresh), None)
+    if same is None:
+        left.append(fresh)
+    elif what not in same.what.split(", "):  # an account has several kinds of modules
+        same.what += f", {what}"
 
 
 @dataclass(slots=True)

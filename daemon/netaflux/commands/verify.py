@@ -19,7 +19,7 @@ from math import isfinite
 from netaflux.app import App
 from netaflux.commands.named import a_moment, known_devices, span_of
 from netaflux.commands.requests import understood
-from netaflux.commands.sync_run import Left
+from netaflux.commands.sync_run import Left, leave
 from netaflux.commands.waiting import waiting
 from netaflux.commands.words import Json, iso
 from netaflux.core.comparison import Findings, Flaw, Gaps
@@ -143,8 +143,7 @@ async def _prepare(app: App, account: Account, verifier: Verifier, request: Veri
     try:
         roster = await account.preview()
     except NetafluxError as error:
-        what = f"account {account.name}"
-        run.left.append(Left(what, error.message, error.remedy, error.exit_code))
+        leave(run.left, f"account {account.name}", error)
         return
     for missing in roster.missing.values():
         if _is_chosen(missing.device, request):
@@ -174,8 +173,7 @@ async def _inspect(task: _Task, run: _Run) -> None:
     try:
         await task.verifier.verify(task.module, task.targets, task.window, task.inspection)
     except NetafluxError as error:
-        what = ", ".join(target.device for target in task.targets)
-        run.left.append(Left(what, error.message, error.remedy, error.exit_code))
+        leave(run.left, ", ".join(target.device for target in task.targets), error)
     for aside in task.inspection.refused:
         run.left.append(Left(f"{aside.device}: the row of {iso(aside.row.time)}", aside.reason))
     run.left += _not_delivered(task.inspection)

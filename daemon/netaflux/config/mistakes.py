@@ -71,9 +71,8 @@ def sentence(error: ErrorDetails, root: Shape) -> tuple[Path, str]:
             return (*path, loc[-1]), f"is no setting{did_you_mean(str(loc[-1]), shape.fields)}"
         case "value_error":
             return path, str(context["error"])
-        case "literal_error":
+        case "literal_error" | "enum":
             expected = context["expected"].replace("'", "`")
-
             return path, f"must be {expected}{_near_choice(error['input'], expected)}"
         case "union_tag_invalid":
             return path, f"has a type that must be one of {context['expected_tags']}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from netaflux.core.channels import Catalogue, Channel
 from netaflux.core.model import (
@@ -17,9 +18,12 @@ from netaflux.core.model import (
     SourceName,
 )
 from netaflux.core.names import matching, plain_id
-from netaflux.core.near import did_you_mean
+from netaflux.core.near import near_names, offered
 from netaflux.core.since import Since
 from netaflux.core.spans import FOREVER, Spans
+
+MOST: Final = 3
+"""Titles that are offered at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +102,20 @@ def _why_not(text: str, found: Sequence[Module], modules: Sequence[Module]) -> s
     if found:
         ids = " and ".join(module.id for module in found)
         return f"`{text}` means several modules: {ids}; configure the MAC address instead"
-    meant = did_you_mean(text, [title for module in modules for title in module.titles])
+    meant = offered(_near_titles(text, modules))
     return f"no module `{text}` in this account{meant} (`netaflux devices` lists them)"
+
+
+def _near_titles(text: str, modules: Sequence[Module]) -> Sequence[str]:
+    """Titles that are near as a whole, and those whose module is; those first that are like what was said."""
+    whole = near_names(text, [title for module in modules for title in module.titles])
+    place, _, last = text.rpartition("/")
+    titled: dict[str, list[str]] = {}
+    for module in modules:
+        if module.titles:
+            titled.setdefault(str(module.name), []).append(module.titles[-1])
+    alone = tuple(title for name in near_names(last, titled) for title in titled[name])[:MOST]
+    return whole or alone if place else alone or whole
 
 
 def bind(

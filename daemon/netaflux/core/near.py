@@ -1,6 +1,6 @@
 """Names that may have been meant by one that nobody knows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -15,5 +15,9 @@ def near_names(word: str, known: Iterable[str], most: int = 3) -> tuple[str, ...
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of an error's sentence: "; did you mean `RH`?", or nothing where no name is near."""
-    names = near_names(word, known)
+    return offered(near_names(word, known))
+
+
+def offered(names: Sequence[str]) -> str:
+    """The same of names that have been chosen already."""
     return f"; did you mean {' or '.join(f'`{name}`' for name in names)}?" if names else ""

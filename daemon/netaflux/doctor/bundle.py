@@ -1,4 +1,4 @@
-"""All findings in one file that a person can show to others: no secret in it, no name, no place.
+"""All findings in one file that a person can show to others: no secret in it, no place, no name but labels.
 
 README.txt           what is what
 findings.json        what was found
@@ -31,7 +31,8 @@ What `netaflux doctor --bundle` found, to be shown to those who help.
 
 Passwords, tokens and the client secret are masked as ***, as are e-mail addresses, user names, coordinates
 and addresses of the internet. Names of homes, places and modules stand as name-1, name-2, ...; MAC addresses
-as module-1, module-2, ... Names of devices and channels, hosts, and measured values are as they are.
+as module-1, module-2, ... Names of devices, channels, accounts and destinations as the configuration has
+them, hosts, and measured values are as they are.
 
 Look through it before you hand it on.
 """

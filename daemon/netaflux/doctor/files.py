@@ -86,6 +86,7 @@ def of_database(places: Places) -> Iterator[Finding]:
         yield well("database", "there is none yet; the first start makes it")
         return
     if found.complaints:
+        # 75 and not 78: no person has to mend it, the next start does, be it systemd's own
         yield trouble("database", f"it is damaged: {'; '.join(found.complaints)}", DAMAGED)
     if found.version > found.ours:
         text = f"a newer netaflux wrote it (its version is {found.version}, ours {found.ours})"

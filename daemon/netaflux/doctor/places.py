@@ -22,6 +22,8 @@ class Places:
     loaded: Loaded | None
     """None where it has mistakes."""
     mistakes: str
+    remedy: str
+    """What to do about them."""
     config: Path | None
     state: Path | None
     sockets: Sequence[Path]
@@ -39,14 +41,15 @@ class Places:
         settings = loaded.settings
         urls = (settings.netatmo.api_url, *(each.url for each in settings.destinations.values()))
         places = _state(settings, environ), socket_candidates(settings, environ)
-        return cls(loaded, "", loaded.path, *places, urls, (), ())
+        return cls(loaded, "", "", loaded.path, *places, urls, (), ())
 
     @classmethod
     def _saved(cls, error: ConfigError, path: Path | None, environ: Mapping[str, str]) -> "Places":
         saved = salvage(path, environ)
         urls = saved.urls or (NETATMO,)
         places = _state(saved.settings, environ), socket_candidates(saved.settings, environ)
-        return cls(None, error.message, saved.path, *places, urls, saved.secrets, saved.keys)
+        told = error.message, error.remedy
+        return cls(None, *told, saved.path, *places, urls, saved.secrets, saved.keys)
 
     @property
     def daemon(self) -> StatusClient:

@@ -6,14 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from netaflux.core.errors import ConfigError
-from netaflux.core.findings import BAD, Finding, doubt, trouble, well
+from netaflux.core.findings import BAD, Finding, doubt, failed, trouble, well
 from netaflux.doctor import files, machine
 from netaflux.doctor.bounded import Look, all_of
 from netaflux.doctor.hosts import examined, hosts
 from netaflux.doctor.places import Places
 from netaflux.doctor.service import Service
-
-MEND = "Mend the configuration, then try `netaflux check`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def _looks(places: Places, service: Service, now: float) -> Iterator[tuple[str, 
 def _of_configuration(places: Places) -> Iterator[Finding]:
     if places.loaded is None:
         for mistake in places.mistakes.splitlines():
-            yield trouble("configuration", mistake, MEND, BAD)
+            yield trouble("configuration", mistake, places.remedy, BAD)
         return
     yield well("configuration", f"read from {places.loaded.path or 'the environment'}")
     for warning in places.loaded.warnings:
@@ -69,4 +67,4 @@ def _of_configuration(places: Places) -> Iterator[Finding]:
     try:
         places.loaded.settings.require_work()
     except ConfigError as error:
-        yield doubt("configuration", error.message, error.remedy)
+        yield failed("configuration", error)

@@ -67,6 +67,8 @@ class Door:
         self.failures = 0
         self.reason: str | None = None
         """Why it failed last, while it does."""
+        self.remedy: str | None = None
+        """What a person can do about that, while it fails; empty where there is nothing to do but wait."""
         self.denied = False
         """Whether it is user name and password that it does not take, while it fails."""
         self.retry_at = 0.0
@@ -140,14 +142,14 @@ class Door:
         self._observer.tell(ErrorMet.of(error))
         self._refusing_rows = True
         if self._resting:
-            self.reason = error.message  # one more of those that were on their way when it failed
+            self._explain(error)  # one more of those that were on their way when it failed
         else:
             self._count(error)
 
     def _count(self, error: DestinationError) -> None:
         now = self._clock.monotonic()
         self.failures += 1
-        self.reason = error.message
+        self._explain(error)
         self.denied = isinstance(error, CredentialsRefused)
         self.retry_at = now + backed_off(self.failures)
         if self.failures == 1:
@@ -162,11 +164,14 @@ class Door:
                 )
             )
 
+    def _explain(self, error: DestinationError) -> None:
+        self.reason, self.remedy = error.message, error.remedy
+
     def worked(self) -> None:
         """It took what it was given."""
         if self.failures:
             self._observer.tell(DestinationRecovered(destination=self.name, failures=self.failures))
         self.failures = 0
-        self.reason = None
+        self.reason = self.remedy = None
         self.denied = False
         self._refusing_rows = False

@@ -278,20 +278,29 @@ class Lookout:
         )
 
     async def _state(self) -> Sight:
-        look = Look.WELL
-        try:
-            async with asyncio.timeout(DATABASE_ANSWERS):
-                await self._app.state.database.probe()
-        except (TimeoutError, NetafluxError):
-            look = Look.HOLDS
+        trouble = await self._trouble()
         return Sight(
             matter=Matter(Kind.STATE, "state"),
-            look=look,
+            look=Look.HOLDS if trouble else Look.WELL,
             name="state",
-            text="netaflux cannot write its state, so nothing is recorded.",
+            text=f"netaflux cannot write its state, so nothing is recorded: {trouble}.",
             remedy=StateError.advice,
             over="netaflux can write its state again.",
         )
+
+    async def _trouble(self) -> str:
+        """Why nothing is recorded, without the place; where little room is left, small writes succeed."""
+        database = self._app.state.database
+        try:
+            database.require_room()
+            async with asyncio.timeout(DATABASE_ANSWERS):
+                await database.probe()
+        except TimeoutError:
+            return "the database does not answer"
+        except NetafluxError as error:
+            place = str(self._app.state_dir)
+            return error.message.replace(f"{place}: ", "").replace(f"{place}/", "")
+        return ""
 
 
 def _targets(account: Account) -> Iterable[Target]:

@@ -16,6 +16,8 @@ from netaflux.state.versions import migrations
 COMPLAINTS = 3
 """Complaints that are told; a damaged file may have thousands."""
 
+HEADING = "*** in database main ***"
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -44,8 +46,13 @@ def examine(directory: Path) -> Examined | None:
         if owner != APPLICATION_ID:
             raise StateForeign(f"{path} is another program's database")
         found = database.execute(f"PRAGMA quick_check({COMPLAINTS})").fetchall()
-    complaints = tuple(str(each) for (each,) in found if each != "ok")
+    complaints = tuple(_in_a_line(str(each)) for (each,) in found if each != "ok")
     return Examined(size, version, len(migrations()), complaints)
+
+
+def _in_a_line(complaint: str) -> str:
+    """What SQLite says in several lines, the first of them a heading."""
+    return "; ".join(complaint.removeprefix(HEADING).split("\n")).removeprefix("; ")
 
 
 def _exists(path: Path) -> bool:

@@ -98,9 +98,10 @@ TROUBLED: Json = {
             "identity": "fluxtream:h#7",
             "ok": False,
             "reason": "it is full",
+            "remedy": "Make room there.",
             "retry_in": 30,
         },
-        {"name": "second", "identity": None, "ok": False, "reason": None, "retry_in": None},
+        {"name": "second", "identity": None, "ok": False, "reason": None, "remedy": None, "retry_in": None},
     ],
     "missing": [{"device": "Lost", "reason": "no module of this name"}],
     "state": {"trouble": None, "rescues": []},
@@ -168,13 +169,15 @@ def test_troubles_are_told_where_they_are(
             " the rows between them every 64 hours"
         ),
     ]
-    assert lines["fluxtream"] == "fluxtream fluxtream:h#7 it is full in 30 s"
+    assert lines["fluxtream"] == "fluxtream fluxtream:h#7 failing in 30 s"
     assert lines["second"] == "second – not reached yet –"
     assert told.err.splitlines() == [
         "Lost: no module of this name",
         "account default: Netatmo is away",
         "account parents: Netatmo does not know this app",
         "  → Correct `client_id`.",
+        "destination fluxtream: it is full",
+        "  → Make room there.",
         "set aside: Porch at 2014-05-19 13:28:42 (RH 57): too moist",
         "The battery of Porch is low: 12 %. (since 2014-05-19 13:28:42)",
         "  → Change its batteries.",

@@ -209,7 +209,7 @@ def _show_destinations(answer: Json) -> None:
         (
             destination["name"],
             destination["identity"],
-            "ok" if destination["ok"] else destination["reason"] or "not reached yet",
+            "ok" if destination["ok"] else "failing" if destination["reason"] else "not reached yet",
             "–" if destination["retry_in"] is None else f"in {ago(destination['retry_in'])}",
         )
         for destination in answer["destinations"]
@@ -219,28 +219,44 @@ def _show_destinations(answer: Json) -> None:
 
 
 def _notes(answer: Json) -> Iterator[str]:
-    if answer["state"]["trouble"]:
-        yield f"nothing is polled: {answer['state']['trouble']}"
-    for rescue in answer["state"]["rescues"]:
-        yield f"the state was damaged and is mended ({rescue['reason']})"
-        yield f"  forgotten, and fetched once more: {', '.join(rescue['lost'])}"
-        yield f"  → The damaged file is {rescue['aside']}; delete it when nobody wants to look at it."
+    yield from _state(answer["state"])
     for missing in answer["missing"]:
         yield f"{missing['device']}: {missing['reason']}"
     for account in answer["accounts"]:
-        if account["needs_person"]:
-            yield about(f"account {account['name']}", account["suspicion"])
-            yield f"  → {account['remedy']}"
-        elif trouble := account["trouble"]:
-            what = "" if trouble["source"] == "stations" else f", {trouble['source']}"
-            yield about(f"account {account['name']}{what}", trouble["reason"])
-            if trouble["remedy"]:
-                yield f"  → {trouble['remedy']}"
+        yield from _account(account)
+    for destination in answer["destinations"]:
+        if destination["reason"]:
+            yield about(f"destination {destination['name']}", destination["reason"])
+            yield from _remedy(destination)
     yield from _aside(answer["rows_aside"])
     for notice in answer["notices"]:
         if notice["kind"] in TOLD_BY_NOTICES:
             yield f"{notice['text']} (since {when(notice['since'])})"
-            yield f"  → {notice['remedy']}"
+            yield from _remedy(notice)
+
+
+def _state(state: Json) -> Iterator[str]:
+    if state["trouble"]:
+        yield f"nothing is polled: {state['trouble']}"
+    for rescue in state["rescues"]:
+        yield f"the state was damaged and is mended ({rescue['reason']})"
+        yield f"  forgotten, and fetched once more: {', '.join(rescue['lost'])}"
+        yield f"  → The damaged file is {rescue['aside']}; delete it when nobody wants to look at it."
+
+
+def _account(account: Json) -> Iterator[str]:
+    if account["needs_person"]:
+        yield about(f"account {account['name']}", account["suspicion"])
+        yield from _remedy(account)
+    elif trouble := account["trouble"]:
+        what = "" if trouble["source"] == "stations" else f", {trouble['source']}"
+        yield about(f"account {account['name']}{what}", trouble["reason"])
+        yield from _remedy(trouble)
+
+
+def _remedy(trouble: Json) -> Iterator[str]:
+    if trouble["remedy"]:
+        yield f"  → {trouble['remedy']}"
 
 
 def _aside(rows: Sequence[Json]) -> Iterator[str]:

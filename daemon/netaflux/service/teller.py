@@ -70,6 +70,7 @@ class Teller:
         while not ending.is_set():
             await self._until(ending, self._round())
             await self._until(ending, self._clock.sleep(self._every), grace=0)
+        self._health.teller_ends()
 
     async def _until(
         self, ending: asyncio.Event, work: Awaitable[None], *, grace: float = LEAVE_TO_TELL
@@ -97,6 +98,7 @@ class Teller:
         return self._open is not None
 
     async def _round(self) -> None:
+        self._health.teller_moves()
         if not await self._remembers():
             return
         await self._look()
@@ -162,6 +164,7 @@ class Teller:
         line = self._lines.setdefault(name, _Line())
         if self._clock.monotonic() < line.retry_at:
             return False
+        self._health.teller_moves()
         try:
             async with asyncio.timeout(LONGEST_TELLING):
                 await work()

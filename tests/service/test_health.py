@@ -1,18 +1,26 @@
 """What makes the watchdog starve: bells that do not ring and workers that do not move, and nothing else."""
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from netaflux.app import App
-from netaflux.core.events import PollCompleted
+from netaflux.core.events import NoticeTold, PollCompleted
 from netaflux.core.model import ModuleId
+from netaflux.core.notices import Kind, Matter, Notice
+from netaflux.core.ports import Clock
 from netaflux.flow.account import Account
+from netaflux.notify.outlets import Outlets
 from netaflux.service.health import STUCK, Health
+from netaflux.service.lookout import Lookout
 from netaflux.service.rounds import Rounds
+from netaflux.service.teller import Teller
 from netaflux.simulator import World
-from tests.e2e.household import NOW, household, roomy
+from tests.e2e.household import NOW, Household, household, roomy
 from tests.e2e.houses import house_of, module_of
 from tests.virtual import VirtualClock, daemon, run_virtually
 
@@ -68,3 +76,84 @@ def test_a_worker_that_tells_of_something_is_not(tmp_path: Path, monkeypatch: py
             return await health.unwell(disk=False)
 
     assert run_virtually(main) == []
+
+
+@asynccontextmanager
+async def told_by(app: App) -> AsyncIterator[tuple[Health, asyncio.Event]]:
+    """The health of a daemon whose teller is at work, and what makes that one end."""
+    async with daemon(app) as rounds:
+        health, ending = Health(app, rounds), asyncio.Event()
+        with health.watching():
+            work = asyncio.create_task(Teller(app, rounds, health).run(ending))
+            try:
+                yield health, ending
+            finally:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+
+
+def notifying(home: Household) -> None:
+    home.mirror_all()
+    home.sections["notify"] = {"command": ["/nowhere"]}
+
+
+def test_a_teller_that_does_not_come_round_is_stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(clock: VirtualClock) -> tuple[list[str], list[str]]:
+        world = World.of(house_of(module_of(12, NOW)), netatmo=roomy())
+        async with household(world, tmp_path, clock=clock) as home:
+            notifying(home)
+            monkeypatch.setattr(Lookout, "look", _stuck)
+            async with home.app() as app, told_by(app) as (health, _):
+                await clock.sleep(STUCK - 60)
+                before = await health.unwell(disk=False)
+                await clock.sleep(120)
+                return before, await health.unwell(disk=False)
+
+    assert run_virtually(main) == ([], ["the teller does not move"])
+
+
+@dataclass
+class Slow:
+    """Takes what it is told, in nearly the time after which somebody else would be stuck."""
+
+    clock: Clock
+    name: str = "slow"
+
+    async def tell(self, _: Mapping[str, object]) -> str:
+        await self.clock.sleep(STUCK - 120)
+        return "at last"
+
+
+def test_a_teller_that_has_much_to_tell_is_not(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> list[str]:
+        world = World.of(house_of(module_of(12, NOW)), netatmo=roomy())
+        async with household(world, tmp_path, clock=clock) as home:
+            notifying(home)
+            async with home.app() as opened:
+                await opened.state.notices.save({each.matter: each for each in map(notice, "abcd")})
+                app = replace(opened, outlets=Outlets([Slow(clock)]))
+                async with told_by(app) as (health, _):
+                    await clock.sleep(3 * STUCK)
+                    assert 1 < len(home.told(NoticeTold)) < 4
+                    return await health.unwell(disk=False)
+
+    assert run_virtually(main) == []
+
+
+def test_a_teller_that_has_ended_need_not_move(tmp_path: Path) -> None:
+    async def main(clock: VirtualClock) -> list[str]:
+        world = World.of(house_of(module_of(12, NOW)), netatmo=roomy())
+        async with household(world, tmp_path, clock=clock) as home:
+            notifying(home)
+            async with home.app() as app, told_by(app) as (health, ending):
+                await clock.sleep(300)
+                ending.set()
+                await clock.sleep(2 * STUCK)
+                return await health.unwell(disk=False)
+
+    assert run_virtually(main) == []
+
+
+def notice(subject: str) -> Notice:
+    matter = Matter(Kind.BATTERY_LOW, subject)
+    return Notice(matter=matter, name=subject, text="low", remedy="", over="well", opened_at=NOW)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from math import inf
 from typing import Final
 
 from netaflux.app import App
@@ -15,13 +16,13 @@ OVERDUE: Final = 60.0
 DATABASE_ANSWERS: Final = 3.0
 """Real seconds that the database may take for one row."""
 STUCK: Final = 900.0
-"""Seconds after which work of which nothing is heard is stuck: calls and uploads end far sooner."""
+"""Seconds after which work of which nothing is heard is stuck: calls, uploads and tellings end far sooner."""
 HEARD: Final = ("account", "module", "device")
 """What events tell of, by the names of their fields."""
 
 
 class Health:
-    """Looks at bells, workers, database and tokens; an observer, for the signs of work."""
+    """Looks at bells, workers, the teller, database and tokens; an observer, for the signs of work."""
 
     def __init__(self, app: App, rounds: Rounds) -> None:
         self._app = app
@@ -29,6 +30,8 @@ class Health:
         self._clock = app.clock
         self._heard: dict[str, float] = {}
         """When an event told of it last, in monotonic time."""
+        self._teller_moved_at = inf
+        """The same of the teller; in all eternity where none is at work."""
 
     def watching(self) -> AbstractContextManager[None]:
         """Hear what happens while the block runs."""
@@ -40,12 +43,20 @@ class Health:
             if (name := getattr(event, field, None)) is not None:
                 self._heard[name] = self._clock.monotonic()
 
+    def teller_moves(self) -> None:
+        """The teller has come round, or tries to tell something."""
+        self._teller_moved_at = self._clock.monotonic()
+
+    def teller_ends(self) -> None:
+        """It need not move any more."""
+        self._teller_moved_at = inf
+
     async def unwell(self, *, disk: bool = True) -> list[str]:
-        """What is wrong with the process itself: bells, workers, the database.
+        """What is wrong with the process itself: bells, workers, the teller, the database.
 
         Without `disk`, only what a new start would mend: a full disk is an answer, too.
         """
-        problems = [*self._late_bells(), *self._still_workers()]
+        problems = [*self._late_bells(), *self._still_workers(), *self._still_teller()]
         trouble: NetafluxError | None = self._app.state.database.trouble
         try:
             async with asyncio.timeout(DATABASE_ANSWERS):
@@ -70,6 +81,10 @@ class Health:
             for began in job.working_since():
                 if max(began, self._last_sign(job)) < late and not self._may_wait(job):
                     yield f"{job.key} does not move"
+
+    def _still_teller(self) -> Iterator[str]:
+        if self._teller_moved_at < self._clock.monotonic() - STUCK:
+            yield "the teller does not move"
 
     def _last_sign(self, job: Job) -> float:
         account, module = job.kind.account, job.module

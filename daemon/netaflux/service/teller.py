@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY: Final = 60.0
 """Seconds between looks."""
+LONGEST_TELLING: Final = 60.0
+"""Real seconds after which a channel is given up; each has limits of its own, which come sooner."""
 LEAVE_TO_TELL: Final = 2.0
 """Real seconds that a telling under way gets when the service stops."""
 
@@ -68,6 +70,7 @@ class Teller:
         while not ending.is_set():
             await self._until(ending, self._round())
             await self._until(ending, self._clock.sleep(self._every), grace=0)
+        self._health.teller_ends()
 
     async def _until(
         self, ending: asyncio.Event, work: Awaitable[None], *, grace: float = LEAVE_TO_TELL
@@ -95,12 +98,14 @@ class Teller:
         return self._open is not None
 
     async def _round(self) -> None:
+        self._health.teller_moves()
         if not await self._remembers():
             return
         await self._look()
         await self._beat()
-        for channel in self._app.outlets.channels:
-            await self._tell_all(channel)
+        async with asyncio.TaskGroup() as group:  # a slow one keeps the news from nobody else
+            for channel in self._app.outlets.channels:
+                group.create_task(self._tell_all(channel))
         self.board.settle([channel.name for channel in self._app.outlets.channels])
         await self._save()
 
@@ -159,19 +164,31 @@ class Teller:
         line = self._lines.setdefault(name, _Line())
         if self._clock.monotonic() < line.retry_at:
             return False
+        self._health.teller_moves()
         try:
-            await work()
+            async with asyncio.timeout(LONGEST_TELLING):
+                await work()
         except NotTold as error:
-            self._app.hub.tell(ErrorMet.of(error))
-            if not line.failures:
-                self._app.hub.tell(TellingFailed(channel=name, reason=error.message))
-            line.failures += 1
-            line.retry_at = self._clock.monotonic() + backed_off(line.failures)
-            return False
+            return self._failed(name, line, error)
+        except TimeoutError:
+            return self._failed(name, line, NotTold(f"it takes over {LONGEST_TELLING:g} seconds"))
+        except Exception as error:  # it must not cost the other channels anything
+            log.exception("telling.crashed", channel=name)
+            return self._failed(name, line, error)
         if line.failures:
             self._app.hub.tell(TellingRecovered(channel=name, failures=line.failures))
         self._lines[name] = _Line()
         return True
+
+    def _failed(self, name: str, line: _Line, error: Exception) -> bool:
+        self._app.hub.tell(ErrorMet.of(error))
+        if not line.failures:
+            bug = f"a bug in netaflux: {type(error).__name__}"
+            reason = error.message if isinstance(error, NotTold) else bug
+            self._app.hub.tell(TellingFailed(channel=name, reason=reason))
+        line.failures += 1
+        line.retry_at = self._clock.monotonic() + backed_off(line.failures)
+        return False
 
     # the sign of life
 

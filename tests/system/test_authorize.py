@@ -1,18 +1,24 @@
 """`netaflux authorize`: a person's yes, from the browser or pasted, reaches the owner of the tokens."""
 
+import re
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
+from netaflux.simulator import Fault
+from tests.system.nursery import Nursery
 from tests.system.program import Program, Running, until
-from tests.system.world import Outside
+from tests.system.world import Outside, a_world, served
 
 HTTP = "http://"
+FAST = 6
+"""Makes 5 s of the 30 s between token requests."""
 ELSEWHERE = "https://example.org/back"
 """A redirect URI that leads to another machine."""
 
@@ -279,3 +285,46 @@ async def test_a_refresh_token_that_is_refused_takes_nothing_away(
     assert "no refresh token came from standard input" in empty.err
     assert check.code == 0
     assert outside.token_posts == 2
+
+
+# the distance between token requests
+
+
+async def test_a_wait_for_the_next_token_request_is_said_and_can_be_broken_off(
+    nursery: Nursery, folder: Path
+) -> None:
+    with served(a_world(), speed=FAST) as outside:
+        netaflux = Program(nursery, folder, outside.sections(), outside.devices())
+        async with netaflux.daemon(speed=FAST) as daemon:
+            await daemon.ready()
+            async with netaflux.starting(*netaflux.command("authorize", "--refresh-token")) as running:
+                running.write("one that is not to be tried\n")
+                waits = await running.said("waiting")
+                running.signal(signal.SIGINT)
+                first = await running.ended(within=10)
+            fresh = outside.served.netatmo.logins.issue("default").refresh
+            second = await netaflux("authorize", "--refresh-token", stdin=fresh)
+
+        assert re.fullmatch(r"netaflux: waiting \d+ s: Netatmo is asked for tokens at most every 30 s", waits)
+        assert (first.code, first.err) == (130, f"{waits}\n")
+        assert (second.code, second.out) == (0, "account default is authorized: read_station\n")
+        assert outside.token_posts == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_who_breaks_off_while_the_token_is_on_its_way_is_told_where_to_look(
+    netaflux: Program, outside: Outside, number: signal.Signals
+) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_AFTER, "/oauth2/token")
+    async with (
+        netaflux.daemon(),
+        netaflux.starting(*netaflux.command("authorize", "--refresh-token")) as running,
+    ):
+        running.write(outside.served.refresh_tokens["default"] + "\n")
+        await until(lambda: hanging.struck)
+        running.signal(number)
+        ended = await running.ended(within=10)
+
+    assert ended.code == 128 + number
+    assert "whether it is done is unknown: the command was broken off" in ended.err
+    assert "`netaflux check` shows how things are" in ended.err

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from netaflux.cli.owner import carry_out
@@ -99,11 +100,7 @@ def authorize(
         asked["refresh_token"] = _token_from_stdin()
     else:
         asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope) or _needed(loaded, known)))
-    results: list[Json] = []
-    code = carry_out(place, "authorize", asked, results.append)
-    for result in results[-1:]:  # none, where it was stopped
-        _show_authorized(result, known)
-    return code
+    return carry_out(place, "authorize", asked, partial(_show_authorized, known))
 
 
 def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,11 +114,14 @@ def _needed(loaded: Loaded, account: AccountName) -> tuple[str, ...]:
     return needed(loaded.settings, account)
 
 
-def _show_authorized(result: Json, account: AccountName) -> None:
-    if result["event"] == "failed":
-        explain(result)
-    else:
-        scopes = printable(" ".join(result["scopes"])) or "no scope named"
+def _show_authorized(account: AccountName, event: Json) -> None:
+    if event["event"] == "failed":
+        explain(event)
+    elif event["event"] == "pausing":
+        apart = f"Netatmo is asked for tokens at most every {event['apart']:.0f} s"
+        say(f"netaflux: waiting {event['seconds']} s: {apart}")
+    elif event["event"] == "result":
+        scopes = printable(" ".join(event["scopes"])) or "no scope named"
         print(f"account {account} is authorized: {scopes}")
 
 

@@ -158,6 +158,11 @@ class TokenKeeper:
 
     # spending
 
+    @property
+    def pause(self) -> float:
+        """Seconds for which whatever is to be spent now would have to wait, since there was a POST lately."""
+        return self._pace.gap
+
     async def adopt_code(self, code: str, redirect_uri: str, scopes: Sequence[str]) -> None:
         """Take the code that a person's authorization gave; whoever waits goes on.
 

@@ -1,5 +1,6 @@
 """`netaflux authorize`: a person's yes, from the browser or pasted, reaches the owner of the tokens."""
 
+import os
 import re
 import signal
 import socket
@@ -11,12 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
+from netaflux.cli.main import main
 from netaflux.simulator import Fault
 from tests.system.nursery import Nursery
 from tests.system.program import Program, Running, until
 from tests.system.world import Outside, a_world, served
 
 HTTP = "http://"
+NOWHERE = """netaflux: no answer can come from the browser, and none can be pasted
+  → Run it in a terminal and paste the address there, or have it listen at a free `redirect_uri`.
+"""
 FAST = 6
 """Makes 5 s of the 30 s between token requests."""
 ELSEWHERE = "https://example.org/back"
@@ -193,6 +198,37 @@ async def test_a_taken_port_leaves_the_pasting(netaflux: Program) -> None:
             ended = await running.ended()
 
     assert ended.code == 0
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_where_no_browser_comes_the_end_of_its_input_ends_it(
+    netaflux: Program,
+    elsewhere: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    uri = netaflux.sections["netatmo"]["redirect_uri"]
+    netaflux.sections["netatmo"]["redirect_uri"] = ELSEWHERE if elsewhere else uri
+    with taken(uri):
+        async with netaflux.starting(*netaflux.command("authorize")) as running:
+            await running.said("Waiting for the browser")
+            running.hang_up()
+            ended = await running.ended(within=10)
+
+    assert ended.code == 77
+    assert NOWHERE in ended.err
+
+
+def test_without_browser_and_input_it_does_not_begin(
+    netaflux: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    netaflux.write_config()
+    uri = netaflux.sections["netatmo"]["redirect_uri"]
+    with Path(os.devnull).open(encoding="utf-8") as nothing, taken(uri):
+        monkeypatch.setattr("sys.stdin", nothing)
+        code = main(["authorize", "--config", str(netaflux.config)])
+
+    told = capsys.readouterr()
+    assert (code, told.out) == (77, "")
+    assert NOWHERE in told.err
 
 
 async def test_the_end_of_its_input_leaves_the_browser(netaflux: Program) -> None:

@@ -139,7 +139,10 @@ async def _code_from_browser(loaded: Loaded, scopes: tuple[str, ...]) -> Json:
     netatmo = loaded.settings.netatmo
     state = secrets.token_urlsafe(24)
     found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    async with _callback(netatmo.redirect_uri, state, found), _pasted(state, found):
+    async with (
+        _callback(netatmo.redirect_uri, state, found) as listening,
+        _pasted(state, found, alone=not listening),
+    ):
         say("Open this address in a browser and allow the access:")
         print(
             authorize_url(netatmo.api_url, netatmo.client_id, netatmo.redirect_uri, scopes, state), flush=True
@@ -169,11 +172,11 @@ def _offer(text: str, state: str, found: asyncio.Future[str]) -> NetafluxError |
 
 
 @asynccontextmanager
-async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
-    """Listen where the browser is sent to, if that is this machine."""
+async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -> AsyncIterator[bool]:
+    """Listen where the browser is sent to, if that is this machine; whether that is so."""
     parts = urlsplit(redirect_uri)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
-        yield
+        yield False
         return
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -183,10 +186,10 @@ async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -
         server = await asyncio.start_server(serve, parts.hostname, parts.port or 80, limit=LONGEST_REQUEST)
     except OSError as error:
         say(f"netaflux: cannot listen at {parts.netloc} ({error.strerror}); paste the address instead.")
-        yield
+        yield False
         return
     async with server:
-        yield
+        yield True
 
 
 async def _answer(
@@ -234,15 +237,20 @@ def _page(writer: asyncio.StreamWriter, status: str, text: str) -> None:
 
 
 @asynccontextmanager
-async def _pasted(state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
-    """Read addresses from standard input meanwhile, where that is a terminal or a pipe."""
+async def _pasted(state: str, found: asyncio.Future[str], *, alone: bool) -> AsyncIterator[None]:
+    """Read addresses from standard input meanwhile, where that is a terminal or a pipe.
+
+    Raises NotAuthorized where that is not so and it is `alone`: nothing else can bring an answer.
+    """
     if not _can_be_waited_for():
+        if alone:
+            raise _nowhere()
         yield
         return
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    task = asyncio.create_task(_read_pasted(reader, state, found))
+    task = asyncio.create_task(_read_pasted(reader, state, found, alone=alone))
     try:
         yield
     finally:
@@ -274,7 +282,18 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         return b"?\n" if long else line
 
 
-async def _read_pasted(reader: asyncio.StreamReader, state: str, found: asyncio.Future[str]) -> None:
+async def _read_pasted(
+    reader: asyncio.StreamReader, state: str, found: asyncio.Future[str], *, alone: bool
+) -> None:
     while line := await _line(reader):
         if line.strip() and (error := _offer(line.decode("utf-8", "replace").strip(), state, found)):
             explain({"message": error.message, "remedy": error.remedy})
+    if alone and not found.done():
+        found.set_exception(_nowhere())
+
+
+def _nowhere() -> NotAuthorized:
+    return NotAuthorized(
+        "no answer can come from the browser, and none can be pasted",
+        advice="Run it in a terminal and paste the address there, or have it listen at a free `redirect_uri`.",
+    )

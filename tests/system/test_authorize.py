@@ -20,7 +20,7 @@ from tests.system.world import Outside, a_world, served
 
 HTTP = "http://"
 NOWHERE = """netaflux: no answer can come from the browser, and none can be pasted
-  → Run it in a terminal and paste the address there, or have it listen at a free `redirect_uri`.
+  → Run it in a terminal and paste the address there, or name a free `redirect_uri`.
 """
 FAST = 6
 """Makes 5 s of the 30 s between token requests."""
@@ -364,3 +364,24 @@ async def test_who_breaks_off_while_the_token_is_on_its_way_is_told_where_to_loo
     assert ended.code == 128 + number
     assert "whether it is done is unknown: the command was broken off" in ended.err
     assert "`netaflux check` shows how things are" in ended.err
+
+
+async def test_a_command_that_ends_does_not_promise_to_try_again(netaflux: Program, outside: Outside) -> None:
+    netaflux.sections["netatmo"]["api_url"] = f"http://127.0.0.1:{free_port()}"
+    netaflux.sections["destinations.fluxtream"]["url"] = f"http://127.0.0.1:{free_port()}"
+    token = outside.served.refresh_tokens["default"]
+    alone = [await netaflux("authorize", "--refresh-token", stdin=token)]
+    netaflux.sections["netatmo"]["refresh_token"] = token
+    alone += [await netaflux(command) for command in ("check", "devices", "latest")]
+    async with netaflux.daemon(speed=FAST) as daemon:
+        await daemon.running.told("account.failed")
+        asked = await netaflux("check")
+        alone += [await netaflux("authorize", "--refresh-token", stdin=token)]
+
+    for ended in alone:
+        assert ended.code == 75
+        assert "→ Try again.\n" in ended.out + ended.err
+        assert "will be tried again" not in ended.out + ended.err
+    assert "→ It will be tried again." in asked.out
+    for check in (alone[1], asked):
+        assert "→ See whether `url` under [destinations.fluxtream] is right and the server runs." in check.out

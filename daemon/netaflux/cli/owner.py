@@ -4,13 +4,13 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from netaflux.cli.place import Place, daemon_of
 from netaflux.cli.show import say, waiting
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts
-from netaflux.core.errors import NetafluxError, NobodyAtSocket, StateLocked
+from netaflux.core.errors import ALONE, NetafluxError, NobodyAtSocket, StateLocked
 from netaflux.logs import configure_for_command
 from netaflux.status.client import StatusClient
 
@@ -94,9 +94,18 @@ async def performed_here(loaded: Loaded, name: str, requests: Iterable[Json], ta
         for asked in requests:
             async with aclosing(perform(app, name, asked)) as events:
                 async for event in events:
-                    take(event)
+                    take(_alone(event))
                     code = event.get("exit_code", code)
     return code
+
+
+def _alone(told: Any) -> Any:  # noqa: ANN401 - whatever stands in an event
+    """The same, with what a person can do where no daemon goes on by itself."""
+    if isinstance(told, list):
+        return [_alone(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    return {key: ALONE.get(each, each) if key == "remedy" else _alone(each) for key, each in told.items()}
 
 
 def _by_the_daemon(

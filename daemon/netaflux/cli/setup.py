@@ -295,5 +295,5 @@ async def _read_pasted(
 def _nowhere() -> NotAuthorized:
     return NotAuthorized(
         "no answer can come from the browser, and none can be pasted",
-        advice="Run it in a terminal and paste the address there, or have it listen at a free `redirect_uri`.",
+        advice="Run it in a terminal and paste the address there, or name a free `redirect_uri`.",
     )

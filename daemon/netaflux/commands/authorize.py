@@ -14,9 +14,11 @@ from pydantic import model_validator
 from netaflux.app import App
 from netaflux.commands.requests import understood
 from netaflux.commands.words import Json, account_named, iso, sending
+from netaflux.core.errors import ALONE, NetafluxError
 from netaflux.core.grants import GAP
 from netaflux.core.model import AccountName
 from netaflux.core.settings import Part, PastedSecret
+from netaflux.netatmo.tokens import TokenKeeper
 
 LOOK: Final = "`netaflux check`"
 
@@ -46,10 +48,11 @@ async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         yield {"event": "pausing", "seconds": ceil(seconds), "apart": GAP}
         await app.clock.sleep(seconds)
     yield sending(LOOK)
-    if request.refresh_token is not None:
-        await keeper.adopt_refresh(request.refresh_token.get_secret_value())
-    elif request.code is not None and request.redirect_uri is not None:
-        await keeper.adopt_code(request.code.get_secret_value(), request.redirect_uri, request.scopes)
+    try:
+        await _adopt(keeper, request)
+    except NetafluxError as error:
+        error.remedy = ALONE.get(error.remedy, error.remedy)  # no daemon authorizes by itself either
+        raise
     yield {
         "event": "result",
         "account": request.account,
@@ -57,3 +60,10 @@ async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
         "expires": iso(keeper.expires_at),
         "exit_code": 0,
     }
+
+
+async def _adopt(keeper: TokenKeeper, request: AuthorizeRequest) -> None:
+    if request.refresh_token is not None:
+        await keeper.adopt_refresh(request.refresh_token.get_secret_value())
+    elif request.code is not None and request.redirect_uri is not None:
+        await keeper.adopt_code(request.code.get_secret_value(), request.redirect_uri, request.scopes)

@@ -63,6 +63,14 @@ async def sent_back(running: Running) -> str:
     return location
 
 
+async def scopes_asked(netaflux: Program, *words: str) -> tuple[str, list[str]]:
+    """The scopes in the printed address, and what is said of them."""
+    async with netaflux.starting(*netaflux.command("authorize", *words)) as running:
+        (scopes,) = parse_qs(urlsplit(await running.line(HTTP)).query)["scope"]
+        await running.said("Waiting for the browser")
+        return scopes, [line for line in running.err if "asking for" in line]
+
+
 async def test_a_yes_in_the_browser_is_enough(netaflux: Program, outside: Outside) -> None:
     async with netaflux.starting(*netaflux.command("authorize")) as running:
         status, page, _ = await visit(await sent_back(running))
@@ -102,12 +110,26 @@ async def test_the_address_asks_for_what_the_devices_of_the_account_need(netaflu
         {"name": "Bedroom", "source": "coaches", "module": "Bedroom", "account": "parents"},
     ]
     netaflux.sections["netatmo.accounts.parents"] = {}
-    scopes = []
-    for words in ((), ("--account", "parents")):
-        async with netaflux.starting(*netaflux.command("authorize", *words)) as running:
-            scopes += parse_qs(urlsplit(await running.line(HTTP)).query)["scope"]
+    asked = [await scopes_asked(netaflux), await scopes_asked(netaflux, "--account", "parents")]
 
-    assert scopes == ["read_station read_thermostat", "read_station read_homecoach"]
+    assert [scopes for scopes, _ in asked] == ["read_station read_thermostat", "read_station read_homecoach"]
+
+
+async def test_what_was_granted_before_is_asked_for_once_more(netaflux: Program, outside: Outside) -> None:
+    """Each authorization takes the place of the one before."""
+    granted = ["read_station", "read_thermostat", "write_thermostat"]
+    pair = outside.served.netatmo.logins.issue("default", granted)
+    netaflux.sections["netatmo"]["refresh_token"] = pair.refresh
+    netaflux.devices = [
+        *netaflux.devices,
+        {"name": "Bedroom", "source": "coaches", "module": "Bedroom"},
+    ]
+    async with netaflux.daemon() as daemon:
+        await daemon.running.told("tokens.refreshed")
+        asked = [await scopes_asked(netaflux), await scopes_asked(netaflux, "--scope", "read_station")]
+
+    scopes = "read_station read_homecoach read_thermostat write_thermostat"
+    assert asked == [(scopes, [f"netaflux: asking for {scopes}"]), ("read_station", [])]
 
 
 async def test_a_no_in_the_browser_ends_it(netaflux: Program, outside: Outside) -> None:

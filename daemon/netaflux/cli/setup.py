@@ -5,22 +5,23 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
 from netaflux.cli.owner import carry_out
-from netaflux.cli.place import Place
+from netaflux.cli.place import Place, daemon_of
 from netaflux.cli.show import about, as_json, explain, printable, say
 from netaflux.commands.words import Json, account_named
 from netaflux.config import Loaded
-from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
+from netaflux.core.errors import NetafluxError, NobodyAtSocket, NotAuthorized, UsageError
 from netaflux.core.model import AccountName
 from netaflux.core.settings import is_loopback, without_wrapping
 from netaflux.netatmo.oauth import authorize_url, parse_redirect
 
 DEFAULT_PLACE = Place()
+STATIONS_ONLY = ("read_station",)
 PATIENCE = 600.0
 """Real seconds that a person has for the browser; the `state` is worthless afterwards."""
 LONGEST_REQUEST = 8192
@@ -89,7 +90,8 @@ def authorize(
     account
         The account's name in the configuration.
     scope
-        A scope to ask for instead of those that the configured devices need; may be given several times.
+        A scope to ask for instead of those that the configured devices need and those that the running
+        daemon has; may be given several times.
     refresh_token
         Take a refresh token from standard input instead, such as the one of Netatmo's token generator.
     """
@@ -109,9 +111,19 @@ def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _needed(loaded: Loaded, account: AccountName) -> tuple[str, ...]:
+    """What the devices need and, since this takes the place of what was granted, that once more."""
     from netaflux.commands.leave import needed  # noqa: PLC0415 - it takes all of netaflux with it
 
-    return needed(loaded.settings, account)
+    return tuple(dict.fromkeys((*needed(loaded.settings, account), *_granted(loaded, account))))
+
+
+def _granted(loaded: Loaded, account: AccountName) -> Sequence[str]:
+    """The scopes that the account has now, as far as a daemon tells; the state is not ours to read."""
+    try:
+        _, status = daemon_of(loaded).get("/status")
+    except NobodyAtSocket:
+        return ()
+    return next((each["scopes"] for each in status["accounts"] if each["name"] == account), ())
 
 
 def _show_authorized(account: AccountName, event: Json) -> None:
@@ -143,6 +155,8 @@ async def _code_from_browser(loaded: Loaded, scopes: tuple[str, ...]) -> Json:
         _callback(netatmo.redirect_uri, state, found) as listening,
         _pasted(state, found, alone=not listening),
     ):
+        if scopes != STATIONS_ONLY:
+            say(f"netaflux: asking for {' '.join(scopes)}")
         say("Open this address in a browser and allow the access:")
         print(
             authorize_url(netatmo.api_url, netatmo.client_id, netatmo.redirect_uri, scopes, state), flush=True

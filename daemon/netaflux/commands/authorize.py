@@ -44,7 +44,7 @@ async def authorize(app: App, asked: Json) -> AsyncGenerator[Json, None]:
     request = understood("authorize", AuthorizeRequest, asked)
     keeper = app.accounts[account_named(request.account, list(app.accounts))].keeper
     # here, and not in the keeper, a person can still break it off without anything having happened
-    while (seconds := keeper.pause) > 0:
+    if (seconds := keeper.pause) > 0:
         yield {"event": "pausing", "seconds": ceil(seconds), "apart": GAP}
         await app.clock.sleep(seconds)
     yield sending(LOOK)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netaflux.cli import data, heating, security, setup, weather
+from netaflux.cli import data, heating, owner, security, setup, weather
 
 Captured = pytest.CaptureFixture[str]
 STOPPED = 143
@@ -59,3 +59,20 @@ def test_events_are_followed_no_longer_than_somebody_reads(
                 security._followed(event)
         else:
             security._followed(event)
+
+
+@pytest.mark.parametrize(
+    ("events", "unknown"), [(["sending", "waiting"], True), (["sending", "result"], False)]
+)
+def test_what_others_wait_for_does_not_tell_what_became_of_something(
+    events: list[str],
+    unknown: bool,  # noqa: FBT001 - a table's column
+    capsys: Captured,
+) -> None:
+    """While something is on its way, the daemon may say that Netatmo's limits are reached."""
+    passing = owner._Passing(lambda _: None)
+    for event in events:
+        passing({"event": event, "look": "`netaflux check`", "until": 0.0, "reason": "enough"})
+    passing.broken_off()
+
+    assert ("is unknown" in capsys.readouterr().err) == unknown

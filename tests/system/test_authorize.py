@@ -1,5 +1,7 @@
 """`netaflux authorize`: a person's yes, from the browser or pasted, reaches the owner of the tokens."""
 
+import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,11 +12,19 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
+from netaflux.cli.main import main
+from netaflux.simulator import Fault
+from tests.system.nursery import Nursery
 from tests.system.program import Program, Running, until
-from tests.system.world import Outside
+from tests.system.world import Outside, a_world, served
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 HTTP = "http://"
+NOWHERE = """netaflux: no answer can come from the browser, and none can be pasted
+  → Run it in a terminal and paste the address there, or name a free `redirect_uri`.
+"""
+FAST = 6
+"""Makes 5 s of the 30 s between token requests."""
 ELSEWHERE = "https://example.org/back"
 """A redirect URI that leads to another machine."""
 
@@ -52,6 +62,14 @@ async def sent_back(running: Running) -> str:
     status, _, location = await visit(url)
     assert status == 302
     return location
+
+
+async def scopes_asked(netaflux: Program, *words: str) -> tuple[str, list[str]]:
+    """The scopes in the printed address, and what is said of them."""
+    async with netaflux.starting(*netaflux.command("authorize", *words)) as running:
+        (scopes,) = parse_qs(urlsplit(await running.line(HTTP)).query)["scope"]
+        await running.said("Waiting for the browser")
+        return scopes, [line for line in running.err if "asking for" in line]
 
 
 async def test_a_yes_in_the_browser_is_enough(netaflux: Program, outside: Outside) -> None:
@@ -93,12 +111,26 @@ async def test_the_address_asks_for_what_the_devices_of_the_account_need(netaflu
         {"name": "Bedroom", "source": "coaches", "module": "Bedroom", "account": "parents"},
     ]
     netaflux.sections["netatmo.accounts.parents"] = {}
-    scopes = []
-    for words in ((), ("--account", "parents")):
-        async with netaflux.starting(*netaflux.command("authorize", *words)) as running:
-            scopes += parse_qs(urlsplit(await running.line(HTTP)).query)["scope"]
+    asked = [await scopes_asked(netaflux), await scopes_asked(netaflux, "--account", "parents")]
 
-    assert scopes == ["read_station read_thermostat", "read_station read_homecoach"]
+    assert [scopes for scopes, _ in asked] == ["read_station read_thermostat", "read_station read_homecoach"]
+
+
+async def test_what_was_granted_before_is_asked_for_once_more(netaflux: Program, outside: Outside) -> None:
+    """Each authorization takes the place of the one before."""
+    granted = ["read_station", "read_thermostat", "write_thermostat"]
+    pair = outside.served.netatmo.logins.issue("default", granted)
+    netaflux.sections["netatmo"]["refresh_token"] = pair.refresh
+    netaflux.devices = [
+        *netaflux.devices,
+        {"name": "Bedroom", "source": "coaches", "module": "Bedroom"},
+    ]
+    async with netaflux.daemon() as daemon:
+        await daemon.running.told("tokens.refreshed")
+        asked = [await scopes_asked(netaflux), await scopes_asked(netaflux, "--scope", "read_station")]
+
+    scopes = "read_station read_homecoach read_thermostat write_thermostat"
+    assert asked == [(scopes, [f"netaflux: asking for {scopes}"]), ("read_station", [])]
 
 
 async def test_a_no_in_the_browser_ends_it(netaflux: Program, outside: Outside) -> None:
@@ -189,6 +221,37 @@ async def test_a_taken_port_leaves_the_pasting(netaflux: Program) -> None:
             ended = await running.ended()
 
     assert ended.code == 0
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_where_no_browser_comes_the_end_of_its_input_ends_it(
+    netaflux: Program,
+    elsewhere: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    uri = netaflux.sections["netatmo"]["redirect_uri"]
+    netaflux.sections["netatmo"]["redirect_uri"] = ELSEWHERE if elsewhere else uri
+    with taken(uri):
+        async with netaflux.starting(*netaflux.command("authorize")) as running:
+            await running.said("Waiting for the browser")
+            running.hang_up()
+            ended = await running.ended(within=10)
+
+    assert ended.code == 77
+    assert NOWHERE in ended.err
+
+
+def test_without_browser_and_input_it_does_not_begin(
+    netaflux: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    netaflux.write_config()
+    uri = netaflux.sections["netatmo"]["redirect_uri"]
+    with Path(os.devnull).open(encoding="utf-8") as nothing, taken(uri):
+        monkeypatch.setattr("sys.stdin", nothing)
+        code = main(["authorize", "--config", str(netaflux.config)])
+
+    told = capsys.readouterr()
+    assert (code, told.out) == (77, "")
+    assert NOWHERE in told.err
 
 
 async def test_the_end_of_its_input_leaves_the_browser(netaflux: Program) -> None:
@@ -284,3 +347,67 @@ async def test_a_refresh_token_that_is_refused_takes_nothing_away(
     assert "no refresh token came from standard input" in empty.err
     assert check.code == 0
     assert outside.token_posts == 2
+
+
+# the distance between token requests
+
+
+async def test_a_wait_for_the_next_token_request_is_said_and_can_be_broken_off(
+    nursery: Nursery, folder: Path
+) -> None:
+    with served(a_world(), speed=FAST) as outside:
+        netaflux = Program(nursery, folder, outside.sections(), outside.devices())
+        async with netaflux.daemon(speed=FAST) as daemon:
+            await daemon.ready()
+            async with netaflux.starting(*netaflux.command("authorize", "--refresh-token")) as running:
+                running.write("one that is not to be tried\n")
+                waits = await running.said("waiting")
+                running.signal(signal.SIGINT)
+                first = await running.ended(within=10)
+            fresh = outside.served.netatmo.logins.issue("default").refresh
+            second = await netaflux("authorize", "--refresh-token", stdin=fresh)
+
+        assert re.fullmatch(r"netaflux: waiting \d+ s: Netatmo is asked for tokens at most every 30 s", waits)
+        assert (first.code, first.err) == (130, f"{waits}\n")
+        assert (second.code, second.out) == (0, "account default is authorized: read_station\n")
+        assert outside.token_posts == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_who_breaks_off_while_the_token_is_on_its_way_is_told_where_to_look(
+    netaflux: Program, outside: Outside, number: signal.Signals
+) -> None:
+    hanging = outside.served.netatmo.faults.add(Fault.HANG_AFTER, "/oauth2/token")
+    async with (
+        netaflux.daemon(),
+        netaflux.starting(*netaflux.command("authorize", "--refresh-token")) as running,
+    ):
+        running.write(outside.served.refresh_tokens["default"] + "\n")
+        await until(lambda: hanging.struck)
+        running.signal(number)
+        ended = await running.ended(within=10)
+
+    assert ended.code == 128 + number
+    assert "whether it is done is unknown: the command was broken off" in ended.err
+    assert "`netaflux check` shows how things are" in ended.err
+
+
+async def test_a_command_that_ends_does_not_promise_to_try_again(netaflux: Program, outside: Outside) -> None:
+    netaflux.sections["netatmo"]["api_url"] = f"http://127.0.0.1:{free_port()}"
+    netaflux.sections["destinations.fluxtream"]["url"] = f"http://127.0.0.1:{free_port()}"
+    token = outside.served.refresh_tokens["default"]
+    alone = [await netaflux("authorize", "--refresh-token", stdin=token)]
+    netaflux.sections["netatmo"]["refresh_token"] = token
+    alone += [await netaflux(command) for command in ("check", "devices", "latest")]
+    async with netaflux.daemon(speed=FAST) as daemon:
+        await daemon.running.told("account.failed")
+        asked = await netaflux("check")
+        alone += [await netaflux("authorize", "--refresh-token", stdin=token)]
+
+    for ended in alone:
+        assert ended.code == 75
+        assert "→ Try again.\n" in ended.out + ended.err
+        assert "will be tried again" not in ended.out + ended.err
+    assert "→ It will be tried again." in asked.out
+    for check in (alone[1], asked):
+        assert "→ See whether `url` under [destinations.fluxtream] is right and the server runs." in check.out

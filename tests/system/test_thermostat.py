@@ -177,7 +177,7 @@ async def test_a_command_that_ends_during_a_write_says_that_its_outcome_is_unkno
         ended = await command.ended(within=10)
 
     assert ended.code == 128 + number
-    assert "whether Netatmo has done it is unknown" in ended.err
+    assert "whether it is done is unknown" in ended.err
     assert LOOK in ended.err
     assert writes(outside) == ["/api/setroomthermpoint"]
 

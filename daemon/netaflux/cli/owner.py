@@ -2,14 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, NoReturn
 
 from netaflux.cli.place import Place, daemon_of
 from netaflux.cli.show import say, waiting
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts
-from netaflux.core.errors import NetafluxError, NobodyAtSocket, StateLocked
+from netaflux.core.errors import ALONE, NetafluxError, NobodyAtSocket, StateLocked
 from netaflux.logs import configure_for_command
 from netaflux.status.client import StatusClient
 
@@ -56,10 +57,11 @@ class _Passing:
         """Where to see what became of that which is on its way to change something."""
 
     def __call__(self, event: Json) -> None:
-        self._look = event["look"] if event["event"] == "sending" else ""
-        if event["event"] == "waiting":
+        if event["event"] == "waiting":  # beside the command, which may be sending meanwhile
             say(f"netaflux: {waiting(event['until'], event['reason'])}")
-        elif not self._look:
+            return
+        self._look = event["look"] if event["event"] == "sending" else ""
+        if not self._look:
             self._take(event)
 
     @property
@@ -70,7 +72,7 @@ class _Passing:
     def broken_off(self) -> None:
         """After the last event: say it where the outcome of something stays unknown."""
         if self._look:
-            say("netaflux: whether Netatmo has done it is unknown: the command was broken off")
+            say("netaflux: whether it is done is unknown: the command was broken off")
             say(f"  → It is not tried again by itself. {self._look} shows how things are.")
 
 
@@ -92,9 +94,18 @@ async def performed_here(loaded: Loaded, name: str, requests: Iterable[Json], ta
         for asked in requests:
             async with aclosing(perform(app, name, asked)) as events:
                 async for event in events:
-                    take(event)
+                    take(_alone(event))
                     code = event.get("exit_code", code)
     return code
+
+
+def _alone(told: Any) -> Any:  # noqa: ANN401 - whatever stands in an event
+    """The same, with what a person can do where no daemon goes on by itself."""
+    if isinstance(told, list):
+        return [_alone(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    return {key: ALONE.get(each, each) if key == "remedy" else _alone(each) for key, each in told.items()}
 
 
 def _by_the_daemon(
@@ -102,9 +113,28 @@ def _by_the_daemon(
 ) -> int:
     client = daemon_of(loaded)
     code: int | None = None
-    for asked in requests:
-        code = _one_by_the_daemon(client, name, asked, take, locked)
+    with _ending_in_order():
+        for asked in requests:
+            code = _one_by_the_daemon(client, name, asked, take, locked)
     return 1 if code is None else code
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let what asks this process to end pass through the code that says what stays unknown."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    # one that is ignored stays so, as under nohup
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _one_by_the_daemon(

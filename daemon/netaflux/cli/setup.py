@@ -5,21 +5,23 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from netaflux.cli.owner import carry_out
-from netaflux.cli.place import Place
+from netaflux.cli.place import Place, daemon_of
 from netaflux.cli.show import about, as_json, explain, printable, say
 from netaflux.commands.words import Json, account_named
 from netaflux.config import Loaded
-from netaflux.core.errors import NetafluxError, NotAuthorized, UsageError
+from netaflux.core.errors import NetafluxError, NobodyAtSocket, NotAuthorized, UsageError
 from netaflux.core.model import AccountName
 from netaflux.core.settings import is_loopback, without_wrapping
 from netaflux.netatmo.oauth import authorize_url, parse_redirect
 
 DEFAULT_PLACE = Place()
+STATIONS_ONLY = ("read_station",)
 PATIENCE = 600.0
 """Real seconds that a person has for the browser; the `state` is worthless afterwards."""
 LONGEST_REQUEST = 8192
@@ -88,7 +90,8 @@ def authorize(
     account
         The account's name in the configuration.
     scope
-        A scope to ask for instead of those that the configured devices need; may be given several times.
+        A scope to ask for instead of those that the configured devices need and those that the running
+        daemon has; may be given several times.
     refresh_token
         Take a refresh token from standard input instead, such as the one of Netatmo's token generator.
     """
@@ -99,11 +102,7 @@ def authorize(
         asked["refresh_token"] = _token_from_stdin()
     else:
         asked |= asyncio.run(_code_from_browser(loaded, _scopes(scope) or _needed(loaded, known)))
-    results: list[Json] = []
-    code = carry_out(place, "authorize", asked, results.append)
-    for result in results[-1:]:  # none, where it was stopped
-        _show_authorized(result, known)
-    return code
+    return carry_out(place, "authorize", asked, partial(_show_authorized, known))
 
 
 def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -112,16 +111,29 @@ def _scopes(asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _needed(loaded: Loaded, account: AccountName) -> tuple[str, ...]:
+    """What the devices need and, since this takes the place of what was granted, that once more."""
     from netaflux.commands.leave import needed  # noqa: PLC0415 - it takes all of netaflux with it
 
-    return needed(loaded.settings, account)
+    return tuple(dict.fromkeys((*needed(loaded.settings, account), *_granted(loaded, account))))
 
 
-def _show_authorized(result: Json, account: AccountName) -> None:
-    if result["event"] == "failed":
-        explain(result)
-    else:
-        scopes = printable(" ".join(result["scopes"])) or "no scope named"
+def _granted(loaded: Loaded, account: AccountName) -> Sequence[str]:
+    """The scopes that the account has now, as far as a daemon tells; the state is not ours to read."""
+    try:
+        _, status = daemon_of(loaded).get("/status")
+    except NobodyAtSocket:
+        return ()
+    return next((each["scopes"] for each in status["accounts"] if each["name"] == account), ())
+
+
+def _show_authorized(account: AccountName, event: Json) -> None:
+    if event["event"] == "failed":
+        explain(event)
+    elif event["event"] == "pausing":
+        apart = f"Netatmo is asked for tokens at most every {event['apart']:.0f} s"
+        say(f"netaflux: waiting {event['seconds']} s: {apart}")
+    elif event["event"] == "result":
+        scopes = printable(" ".join(event["scopes"])) or "no scope named"
         print(f"account {account} is authorized: {scopes}")
 
 
@@ -139,7 +151,12 @@ async def _code_from_browser(loaded: Loaded, scopes: tuple[str, ...]) -> Json:
     netatmo = loaded.settings.netatmo
     state = secrets.token_urlsafe(24)
     found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    async with _callback(netatmo.redirect_uri, state, found), _pasted(state, found):
+    async with (
+        _callback(netatmo.redirect_uri, state, found) as listening,
+        _pasted(state, found, alone=not listening),
+    ):
+        if scopes != STATIONS_ONLY:
+            say(f"netaflux: asking for {' '.join(scopes)}")
         say("Open this address in a browser and allow the access:")
         print(
             authorize_url(netatmo.api_url, netatmo.client_id, netatmo.redirect_uri, scopes, state), flush=True
@@ -169,11 +186,11 @@ def _offer(text: str, state: str, found: asyncio.Future[str]) -> NetafluxError |
 
 
 @asynccontextmanager
-async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
-    """Listen where the browser is sent to, if that is this machine."""
+async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -> AsyncIterator[bool]:
+    """Listen where the browser is sent to, if that is this machine; whether that is so."""
     parts = urlsplit(redirect_uri)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
-        yield
+        yield False
         return
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -183,10 +200,10 @@ async def _callback(redirect_uri: str, state: str, found: asyncio.Future[str]) -
         server = await asyncio.start_server(serve, parts.hostname, parts.port or 80, limit=LONGEST_REQUEST)
     except OSError as error:
         say(f"netaflux: cannot listen at {parts.netloc} ({error.strerror}); paste the address instead.")
-        yield
+        yield False
         return
     async with server:
-        yield
+        yield True
 
 
 async def _answer(
@@ -234,15 +251,20 @@ def _page(writer: asyncio.StreamWriter, status: str, text: str) -> None:
 
 
 @asynccontextmanager
-async def _pasted(state: str, found: asyncio.Future[str]) -> AsyncIterator[None]:
-    """Read addresses from standard input meanwhile, where that is a terminal or a pipe."""
+async def _pasted(state: str, found: asyncio.Future[str], *, alone: bool) -> AsyncIterator[None]:
+    """Read addresses from standard input meanwhile, where that is a terminal or a pipe.
+
+    Raises NotAuthorized where that is not so and it is `alone`: nothing else can bring an answer.
+    """
     if not _can_be_waited_for():
+        if alone:
+            raise _nowhere()
         yield
         return
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    task = asyncio.create_task(_read_pasted(reader, state, found))
+    task = asyncio.create_task(_read_pasted(reader, state, found, alone=alone))
     try:
         yield
     finally:
@@ -274,7 +296,18 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         return b"?\n" if long else line
 
 
-async def _read_pasted(reader: asyncio.StreamReader, state: str, found: asyncio.Future[str]) -> None:
+async def _read_pasted(
+    reader: asyncio.StreamReader, state: str, found: asyncio.Future[str], *, alone: bool
+) -> None:
     while line := await _line(reader):
         if line.strip() and (error := _offer(line.decode("utf-8", "replace").strip(), state, found)):
             explain({"message": error.message, "remedy": error.remedy})
+    if alone and not found.done():
+        found.set_exception(_nowhere())
+
+
+def _nowhere() -> NotAuthorized:
+    return NotAuthorized(
+        "no answer can come from the browser, and none can be pasted",
+        advice="Run it in a terminal and paste the address there, or name a free `redirect_uri`.",
+    )

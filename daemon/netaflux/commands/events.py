@@ -129,7 +129,7 @@ async def _followed(
 
 
 def _trouble(error: NetafluxError) -> Json:
-    return {"event": "trouble", "message": error.message, "remedy": "It will be tried again."}
+    return {"event": "trouble", "message": error.message, "remedy": "The next look may succeed."}
 
 
 def _seen(place: Place, event: CameraEvent) -> Json:

@@ -45,6 +45,8 @@ class NetafluxError(Exception):
     """A failure that can be explained to a person: a sentence, an advice, an exit code (sysexits(3))."""
 
     advice: ClassVar[str] = ""
+    advice_alone: ClassVar[str] = ""
+    """What takes the place of `advice` where a command ends with its process, and nobody tries again."""
     exit_code: ClassVar[int] = 75
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
@@ -170,6 +172,7 @@ class Unreachable(NetafluxError):
     """No whole HTTP answer came from the host."""
 
     advice = "It will be tried again."
+    advice_alone = "Try again."
 
     def __init__(
         self, message: str, *, advice: str | None = None, dropped: bool = False, sent: bool = True
@@ -232,12 +235,14 @@ class QuotaReached(NetatmoError):
     """Netatmo's usage limit is reached."""
 
     advice = "netaflux waits and goes on by itself."
+    advice_alone = "Try again later."
 
 
 class Busy(NetatmoError):
     """Netatmo sheds load for a moment."""
 
     advice = "It will be tried again."
+    advice_alone = "Try again."
 
 
 class DeviceUnreachable(NetatmoError):
@@ -256,6 +261,7 @@ class UpstreamFault(NetatmoError):
     """Netatmo failed: a 5xx, an HTML page, an answer that cannot be read."""
 
     advice = "It will be tried again."
+    advice_alone = "Try again."
 
 
 class DestinationError(NetafluxError):
@@ -266,6 +272,7 @@ class DestinationDown(DestinationError):
     """The destination is away, or answers nonsense."""
 
     advice = "It will be tried again; Netatmo's history keeps the rows until then."
+    advice_alone = "Try again; Netatmo's history keeps the rows until then."
 
 
 class CredentialsRefused(DestinationError):
@@ -292,3 +299,9 @@ class ReadBackRefused(DestinationError):
 
 EXCHANGES: Final = (Unreachable, NetatmoError, DestinationError)
 """What comes of asking others; whoever asks tells of it, each time."""
+
+ALONE: Final = {
+    each.advice: each.advice_alone
+    for each in (Unreachable, Busy, QuotaReached, UpstreamFault, DestinationDown)
+}
+"""What to advise instead, by the advice, where the process ends that would have tried again."""

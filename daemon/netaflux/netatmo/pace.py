@@ -103,7 +103,7 @@ class Pace:
         """What to raise while an attempt has to wait."""
         fault = self.lived.fault
         reason = "" if fault is None else f": {fault.message}"
-        message = f"Account {account} has no access token for {self.rest:.0f} s{reason}"
+        message = f"Account {account} has no access token{reason}; the next try is in {self.rest:.0f} s"
         match fault:
             case Unreachable():
                 return Unreachable(message)

@@ -110,10 +110,11 @@ class TokenKeeper:
             self._pace.rejected()
 
     async def wait_authorized(self) -> None:
-        """After NotAuthorized, return once there is an access token to lend again.
+        """Return once there is an access token to lend, whatever kept it from being there.
 
-        A person's `authorize` ends it at once; the pair is also tried now and then, since an outage may
-        outlast all patience. Raises what `borrowed` raises, but NotAuthorized.
+        A new pair ends it at once. Where only a person can help, the pair is also tried now and then, since
+        an outage may outlast all patience; else the next try is left to those who borrow. Raises
+        NetafluxError when it is closed.
         """
         while True:
             self._changed.clear()
@@ -122,6 +123,9 @@ class TokenKeeper:
                 return
             except NotAuthorized:
                 await first_of(self._changed.wait(), self._closing.wait(), self._next_try())
+            except NetafluxError:
+                self._go_on_unless_closing()
+                await first_of(self._changed.wait(), self._closing.wait())
 
     async def _next_try(self) -> None:
         """Wait until an attempt can be made again; forever, where there is nothing to try."""
@@ -153,6 +157,11 @@ class TokenKeeper:
         self._vault.require_saved()
 
     # spending
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which whatever is to be spent now would have to wait, since there was a POST lately."""
+        return self._pace.gap
 
     async def adopt_code(self, code: str, redirect_uri: str, scopes: Sequence[str]) -> None:
         """Take the code that a person's authorization gave; whoever waits goes on.

@@ -213,7 +213,6 @@ class Rounds:
         try:
             roster = await kind.account.survey(max_age=max_age)
         except NotAuthorized:
-            self._wait_for_authorization(kind.connected)
             raise  # its keeper has told
         except NetafluxError as error:
             if not self.storage.explains(error):
@@ -323,6 +322,7 @@ class Rounds:
     def _past_failed(self, job: Job, error: Exception) -> None:
         """The past can wait, and what Netatmo refuses for ever is not to be asked for in every round."""
         self._tell_error(error)
+        self._wait_for_token(job.kind.connected)
         job.past_failures += 1
         wait = min(LONGEST_PAST_BACK_OFF, 8 * backed_off(job.past_failures))
         job.past_at = self._clock.monotonic() + wait
@@ -370,6 +370,7 @@ class Rounds:
         if self.storage.explains(error):
             return self._clock.monotonic() + LOOK_EVERY
         self._tell_error(error)
+        self._wait_for_token(job.kind.connected)
         job.failures += 1
         job.denied = isinstance(error, ScopeDenied)
         # what concerns the whole account is told of the account
@@ -396,21 +397,23 @@ class Rounds:
         if not isinstance(error, EXCHANGES):
             self._app.hub.tell(ErrorMet.of(error))
 
-    def _wait_for_authorization(self, connected: Connected) -> None:
+    def _wait_for_token(self, connected: Connected) -> None:
+        """Whatever failed, it is not to wait for its bell where an access token is all that it lacks."""
         name = connected.name
-        if name not in self._waiting or self._waiting[name].done():
+        if connected.keeper.state != "ok" and (name not in self._waiting or self._waiting[name].done()):
             work = self._ring_when_authorized(connected)
             self._waiting[name] = asyncio.create_task(work, name=f"authorization of {name}")
 
     async def _ring_when_authorized(self, connected: Connected) -> None:
-        """As soon as a person has authorized the account again, all of it that has failed is rung."""
+        """As soon as there is an access token again, all of the account that has failed is rung."""
         with suppress(NetafluxError):  # the bells go on ringing, only later
             await connected.keeper.wait_authorized()
             self._ring_failed(connected.name)
 
     def _ring_failed(self, name: AccountName) -> None:
         for job in self._jobs.values():
-            if job.failures and job.kind.account.name == name:
+            if (job.failures or job.past_failures) and job.kind.account.name == name:
+                job.past_at = self._clock.monotonic()
                 self._ring_at(job, self._clock.monotonic())
 
     # how they are doing

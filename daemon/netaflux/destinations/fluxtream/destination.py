@@ -163,4 +163,5 @@ class Fluxtream:
                 # An idle connection that the server has closed meanwhile; uploading twice does no harm.
                 return await self._http.exchange(method, url, form=body, headers=self._headers)
         except Unreachable as error:
-            raise DestinationDown(error.message) from error
+            look = f"See whether `url` under [destinations.{self.name}] is right and the server runs."
+            raise DestinationDown(error.message, advice=look) from error

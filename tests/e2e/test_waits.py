@@ -211,7 +211,7 @@ async def test_only_a_change_that_is_on_its_way_goes_on_when_its_asker_has_gone(
 
     async with closed_household(tmp_path) as home, home.app() as app:
         monkeypatch.setattr("netaflux.commands.perform._command", lambda _: change)
-        async with aclosing(perform(app, "persons", {})) as events:
+        async with aclosing(perform(app, "persons", {}, ending=asyncio.Event())) as events:
             await anext(events)
 
     assert done.is_set() == writing

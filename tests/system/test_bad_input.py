@@ -224,7 +224,7 @@ async def test_measures_that_cannot_be_read_count_as_nothing(
     ended = await netaflux("sync")
 
     assert ended.code == 75
-    assert f"left: 000001: {told}" in ended.err.replace("Netatmo answers ", "").replace(
+    assert f"left: 000001, 000002: {told}" in ended.err.replace("Netatmo answers ", "").replace(
         outside.served.netatmo_url, ""
     )
     assert outside.uploads == 0

@@ -119,7 +119,7 @@ async def _with_waits(
                 told = waiting["until"]
                 yield {"event": "waiting", **waiting}
     finally:
-        if writing:  # nobody listens any more, and yet it shall be done or not, and not by half
+        if writing and ending is not None:  # nobody listens any more, but the daemon has the time
             await asyncio.wait({work}, timeout=LAST_WORD)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

@@ -57,7 +57,7 @@ def leave(left: list[Left], what: str, error: NetafluxError) -> None:
     if same is None:
         left.append(fresh)
     elif what not in same.what.split(", "):  # an account has several kinds of modules
-        same.what += f", {what}"
+        same.what = ", ".join(sorted((*same.what.split(", "), what)))
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ While calls wait for a budget that is closed, the event `waiting` says so, once 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from importlib import import_module
 from typing import Final
 
@@ -97,7 +98,7 @@ async def _with_waits(
     room = asyncio.Semaphore(AHEAD)
     # one task runs the whole command: its time-outs and tasks belong to it
     work = asyncio.create_task(_pass(events, passed, room), name="command")
-    work.add_done_callback(lambda _: passed.put_nowait(None))
+    work.add_done_callback(partial(_over, passed))
     told, writing = 0.0, False
     try:
         while True:
@@ -119,10 +120,18 @@ async def _with_waits(
                 told = waiting["until"]
                 yield {"event": "waiting", **waiting}
     finally:
-        if writing and ending is not None:  # nobody listens any more, but the daemon has the time
-            await asyncio.wait({work}, timeout=LAST_WORD)
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        try:
+            if writing and ending is not None:  # nobody listens any more, but the daemon has the time
+                await asyncio.wait({work}, timeout=LAST_WORD)
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+def _over(passed: asyncio.Queue[Json | None], work: asyncio.Task[None]) -> None:
+    """Tell whoever reads; where nobody does any more, how it ended is nobody's business."""
+    _ = work.cancelled() or work.exception()
+    passed.put_nowait(None)
 
 
 async def _pass(

@@ -7,7 +7,7 @@ While calls wait for a budget that is closed, the event `waiting` says so, once 
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from importlib import import_module
 from typing import Final
@@ -102,10 +102,11 @@ async def _with_waits(
     told, writing = 0.0, False
     try:
         while True:
-            try:
-                event = await asyncio.wait_for(passed.get(), LOOK_EVERY)
-            except TimeoutError:
-                event = {}
+            event: Json | None = {}
+            # not wait_for, which in Python 3.11 may take a cancel for an event that comes with it
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    event = await passed.get()
             if event is None:
                 work.result()
                 return

@@ -62,6 +62,8 @@ def examine(path: Path) -> None:
             raise told from error
         # all that was asked is right for a file of ours
         raise StateDamaged(f"{path} is damaged: {error}") from error
+    except MemoryError as error:
+        raise state_error(path, error) from error
     except UnicodeDecodeError as error:  # what SQLite complains of quotes what it found
         raise StateDamaged(f"{path} is damaged: a name in it cannot be read") from error
     if ailment:

@@ -332,6 +332,9 @@ async def test_what_stands_in_the_log_alone_is_saved_too(crashed: Damaged) -> No
         'UPDATE coverage SET "end" = "end" + 1200 WHERE begin = (SELECT min(begin) FROM coverage)',
         "UPDATE coverage SET begin = x'00' WHERE begin = (SELECT min(begin) FROM coverage)",
         "UPDATE bindings SET device = CAST(x'ff' AS TEXT)",
+        "UPDATE accounts SET serial = 9223372036854775807",
+        "UPDATE accounts SET serial = 'two'",
+        "UPDATE budgets SET record = printf('%.*c', 100000, '[')",
     ],
 )
 async def test_rows_that_we_would_never_write_are_damage(damaged: Damaged, change: str) -> None:

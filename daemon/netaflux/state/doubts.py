@@ -6,7 +6,7 @@ Else damage that shows in one query alone would end each start anew.
 from contextlib import suppress
 from pathlib import Path
 
-from netaflux.core.errors import StateDamaged
+from netaflux.core.errors import StateDamaged, StateError
 
 
 def doubts_of(path: Path) -> Path:
@@ -21,6 +21,15 @@ def doubt(path: Path, reason: str) -> None:
 
 
 def require_no_doubt(path: Path) -> None:
-    """Raise StateDamaged where the last process that used the database found it damaged."""
-    with suppress(FileNotFoundError):
-        raise StateDamaged(doubts_of(path).read_text(encoding="utf-8", errors="replace"))
+    """Raise StateDamaged where the last process that used the database found it damaged.
+
+    Raises StateError where that cannot be read.
+    """
+    doubts = doubts_of(path)
+    try:
+        reason = doubts.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateError(f"{doubts} cannot be read: {error.strerror}") from error
+    raise StateDamaged(reason)

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from netaflux.core.errors import StateDamaged, StateError
 
@@ -40,6 +41,9 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_CANTOPEN,
 }
 """Primary codes that tell of the disk, whatever stands in the file."""
+
+UNREADABLE_JSON: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What comes of JSON that is not what we wrote: of numbers beyond all bounds and of deep nesting, too."""
 
 
 @contextmanager

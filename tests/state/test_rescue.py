@@ -267,6 +267,41 @@ async def test_noise_that_nothing_tells_to_be_ours_is_refused_untouched(
     assert contents(there) == before
 
 
+@pytest.mark.parametrize("beside", ["tokens-0123456789abcdef.json", f"{DATABASE}.damaged-20261127-143000"])
+async def test_an_empty_file_in_our_place_is_begun_anew_whatever_its_log_says(
+    there: Path, clock: StillClock, beside: str
+) -> None:
+    log = there / f"{DATABASE}-wal"
+    for name in (DATABASE, beside):
+        (there / name).touch()
+    log.write_bytes(NOISE)
+
+    found = await Damaged(there, clock).look()
+
+    (aside,) = there.glob(f"{DATABASE}.damaged-*-wal")
+    assert (found.rescues, found.refresh) == (1, None)
+    assert aside.read_bytes() == NOISE
+
+
+async def test_an_empty_file_with_a_log_that_nothing_tells_to_be_ours_is_refused_untouched(
+    there: Path, clock: StillClock
+) -> None:
+    (there / DATABASE).touch()
+    (there / f"{DATABASE}-wal").write_bytes(NOISE)
+    before = contents(there)
+
+    with pytest.raises(StateForeign):
+        await Damaged(there, clock).look()
+
+    assert contents(there) == before
+
+
+async def test_an_empty_file_alone_is_a_new_one(there: Path, clock: StillClock) -> None:
+    (there / DATABASE).touch()
+
+    assert (await Damaged(there, clock).look()).rescues == 0
+
+
 async def test_another_programs_database_is_refused_even_beside_our_tokens(damaged: Damaged) -> None:
     damaged.path.unlink()
     with closing(sqlite3.connect(damaged.path)) as theirs:

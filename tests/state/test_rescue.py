@@ -16,6 +16,7 @@ from netaflux.core.lookback import Looks
 from netaflux.core.model import AccountName, Binding, DestinationId, DestinationName, Page, Series
 from netaflux.core.spans import Spans
 from netaflux.core.tokens import TokenPair, TokenRecord
+from netaflux.state.doubts import doubt, doubts_of
 from netaflux.state.open import DATABASE, State, open_state
 from netaflux.state.rescue import _block
 from netaflux.state.soundness import examine
@@ -278,9 +279,8 @@ async def test_an_empty_file_in_our_place_is_begun_anew_whatever_its_log_says(
 
     found = await Damaged(there, clock).look()
 
-    (aside,) = there.glob(f"{DATABASE}.damaged-*-wal")
     assert (found.rescues, found.refresh) == (1, None)
-    assert aside.read_bytes() == NOISE
+    assert NOISE in contents(there).values()  # beside the database that was set aside
 
 
 async def test_an_empty_file_with_a_log_that_nothing_tells_to_be_ours_is_refused_untouched(
@@ -395,6 +395,21 @@ async def test_what_was_found_damaged_in_use_is_mended_by_the_next_start(damaged
 
     assert (await damaged.look()).rescues == 1
     assert (await damaged.look()).rescues == 1
+
+
+async def test_no_link_leads_what_is_mended_or_doubted_elsewhere(damaged: Damaged) -> None:
+    theirs = damaged.directory / "theirs"
+    damaged.overwrite(damaged.root("budgets"), bytes(4096))
+    for end in ("mending", "scratch", "scratch-wal"):
+        (damaged.directory / f"{DATABASE}.{end}").symlink_to(theirs)
+    doubts = doubts_of(damaged.path)
+
+    assert (await damaged.look()).rescues == 1
+    doubts.symlink_to(theirs)
+    doubt(damaged.path, "it looks odd")
+
+    assert not theirs.exists()
+    assert doubts.read_text() == "it looks odd"
 
 
 async def test_a_crash_before_the_new_one_is_done_changes_nothing(damaged: Damaged) -> None:

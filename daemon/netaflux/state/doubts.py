@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from netaflux.core.errors import StateDamaged, StateError
+from netaflux.state.fresh import made_anew
 
 
 def doubts_of(path: Path) -> Path:
@@ -16,8 +17,9 @@ def doubts_of(path: Path) -> Path:
 
 def doubt(path: Path, reason: str) -> None:
     """Tell the next start."""
-    with suppress(OSError):  # it may find the damage by itself
-        doubts_of(path).write_text(reason, encoding="utf-8")
+    # it may find the damage by itself
+    with suppress(OSError), made_anew(doubts_of(path)) as file:
+        file.write(reason.encode())
 
 
 def require_no_doubt(path: Path) -> None:

@@ -17,6 +17,7 @@ import structlog
 
 from netaflux.core.model import AccountName
 from netaflux.state.faults import UNREADABLE_JSON
+from netaflux.state.fresh import made_anew
 from netaflux.state.saved import Saved, is_serial
 
 LARGEST: Final = 1 << 20
@@ -93,9 +94,8 @@ def _path(directory: Path, account: AccountName) -> Path:
 
 
 def _write_synced(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    with made_anew(path) as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -1,14 +1,15 @@
 """What makes the watchdog starve: bells that do not ring and workers that do not move, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from netaflux.app import App
+from netaflux.core.errors import StateError
 from netaflux.core.events import NoticeTold, PollCompleted
 from netaflux.core.model import ModuleId
 from netaflux.core.notices import Kind, Matter, Notice
@@ -20,9 +21,13 @@ from netaflux.service.lookout import Lookout
 from netaflux.service.rounds import Rounds
 from netaflux.service.teller import Teller
 from netaflux.simulator import World
+from netaflux.state.database import Database
 from tests.e2e.household import NOW, Household, household, roomy
 from tests.e2e.houses import house_of, module_of
+from tests.state.samples import bereft, largest_file
 from tests.virtual import VirtualClock, daemon, run_virtually
+
+Ails = tuple[list[str], list[str]]
 
 
 async def _stuck(*_: object, **__: object) -> None:
@@ -157,3 +162,42 @@ def test_a_teller_that_has_ended_need_not_move(tmp_path: Path) -> None:
 def notice(subject: str) -> Notice:
     matter = Matter(Kind.BATTERY_LOW, subject)
     return Notice(matter=matter, name=subject, text="low", remedy="", over="well", opened_at=NOW)
+
+
+async def _ails(folder: Path, clock: VirtualClock, trouble: Callable[[Database], Awaitable[None]]) -> Ails:
+    """What is wrong after the trouble: all of it, and what a new start would mend."""
+    world = World.of(house_of(module_of(12, NOW)), netatmo=roomy())
+    async with household(world, folder, clock=clock) as home:
+        home.mirror_all()
+        async with home.app() as app, daemon(app) as rounds:
+            await trouble(app.state.database)
+            health = Health(app, rounds)
+            return await health.unwell(), await health.unwell(disk=False)
+
+
+def test_a_disk_that_takes_nothing_is_no_reason_for_a_new_start(tmp_path: Path) -> None:
+    async def trouble(database: Database) -> None:
+        with largest_file(0), pytest.raises(StateError):
+            await database.probe()
+
+    (told,), hopeless = run_virtually(lambda clock: _ails(tmp_path, clock, trouble))
+
+    assert "nothing is polled: " in told
+    assert "the disk reports an input/output error" in told
+    assert hopeless == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_database_that_nothing_brings_back_is_one(tmp_path: Path, *, full: bool) -> None:
+    """Whatever the disk does."""
+
+    async def trouble(database: Database) -> None:
+        with largest_file(0 if full else 1 << 30), suppress(StateError):
+            await database.probe()
+        with pytest.raises(StateError):
+            await database.run(bereft)
+
+    told, hopeless = run_virtually(lambda clock: _ails(tmp_path, clock, trouble))
+
+    assert told == hopeless
+    assert "netaflux.db is closed" in "".join(hopeless)

@@ -1,8 +1,11 @@
 """What the tests of the state are made of: a clock that stands, pages, series, and a second process."""
 
+import _sqlite3
+import ctypes
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +68,31 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def bereft(connection: sqlite3.Connection) -> None:
+    """From now on no transaction comes to an end on this connection."""
+
+    def allowed(action: int, ending: str | None, *_: str | None) -> int:
+        ends = action == sqlite3.SQLITE_TRANSACTION and ending in {"COMMIT", "ROLLBACK"}
+        return sqlite3.SQLITE_DENY if ends else sqlite3.SQLITE_OK
+
+    connection.set_authorizer(allowed)
+
+
+@contextmanager
+def no_memory() -> Iterator[None]:
+    """SQLite gets no memory any more, in all of this process."""
+    library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
+    limits = [library.sqlite3_hard_heap_limit64, library.sqlite3_soft_heap_limit64]
+    for limit in limits:
+        limit.argtypes, limit.restype = [ctypes.c_int64], ctypes.c_int64
+    limits[0](1)
+    try:
+        yield
+    finally:
+        for limit in limits:
+            limit(0)
 
 
 def at_work_elsewhere() -> dict[str, str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from netaflux.core.errors import StateDamaged, StateError, StateForeign, UsageError
-from netaflux.state.database import Database
+from netaflux.state.database import Database, Work
 from netaflux.state.doubts import doubts_of
 from netaflux.state.schema import connected
-from tests.state.samples import another_process, largest_file
+from tests.state.samples import another_process, bereft, largest_file, no_memory
 
 STREAM = """
 import asyncio, sys
@@ -73,14 +73,21 @@ def fill_up(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
+def nothing(_: sqlite3.Connection) -> None:
+    pass
+
+
 @asynccontextmanager
-async def at_a_standstill(database: Database) -> AsyncIterator[list["asyncio.Task[None]"]]:
+async def at_a_standstill(
+    database: Database, afterwards: Work[None] = nothing
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The database's thread waits within a work of its own, so that whatever comes queues up."""
     loop, waits, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    def wait(_: sqlite3.Connection) -> None:
+    def wait(connection: sqlite3.Connection) -> None:
         loop.call_soon_threadsafe(waits.set)
         go_on.wait()
+        afterwards(connection)
 
     tasks = [asyncio.ensure_future(database.run(wait))]
     await waits.wait()
@@ -326,6 +333,56 @@ async def test_a_work_that_would_end_the_thread_ends_only_itself(database: Datab
 
     assert isinstance(left, asyncio.CancelledError)
     assert sound == "a"
+
+
+async def test_where_memory_is_short_all_that_waits_fails_and_nothing_after(database: Database) -> None:
+    with no_memory():
+        probes = [asyncio.ensure_future(database.probe()) for _ in range(2)]
+        outcomes = await asyncio.gather(*probes, return_exceptions=True)
+
+    assert [str(outcome).partition(" cannot be used: ")[2] for outcome in outcomes] == [
+        "there is not enough memory (MemoryError)"
+    ] * 2
+    assert len({id(outcome) for outcome in outcomes}) == 2
+    assert await database.run(partial(put, scope="after")) == "after"
+    assert not database.damaged.is_set()
+
+
+async def test_memory_that_lacks_a_start_is_told_as_ours(path: Path) -> None:
+    for _ in range(2):  # a new file, and one that is read
+        with no_memory(), pytest.raises(StateError, match="there is not enough memory"):
+            connected(path)
+        connected(path).close()
+
+
+def stop_short(_: sqlite3.Connection) -> None:
+    raise StopIteration
+
+
+async def test_an_error_that_no_future_takes_is_told_as_ours(database: Database) -> None:
+    stopped, sound = await together(database, stop_short, partial(put, scope="a"))
+
+    assert isinstance(stopped, StateError)
+    assert sound == "a"
+
+
+async def test_a_thread_that_ends_leaves_nobody_waiting_and_asks_for_a_new_start(
+    database: Database, path: Path
+) -> None:
+    """On a connection whose transaction does not end nothing will ever be committed."""
+    async with at_a_standstill(database, bereft) as tasks:
+        tasks += [asyncio.ensure_future(database.probe()) for _ in range(2)]
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+    with pytest.raises(StateError) as told:
+        await database.probe()
+    assert {str(error) for error in (*outcomes, told.value, database.damage)} == {
+        f"{path} is closed: SQLITE_AUTH: not authorized"
+    }
+    assert len({id(outcome) for outcome in outcomes}) == 3
+    assert told.value.remedy == "Start netaflux again."
+    assert database.damaged.is_set()
+    assert not doubts_of(path).exists()
 
 
 async def test_a_probe_writes_and_reads(database: Database) -> None:

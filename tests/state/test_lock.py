@@ -1,10 +1,12 @@
 import os
+import stat
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from netaflux.core.errors import StateError, StateForeign, StateLocked
-from netaflux.state.lock import hold
+from netaflux.state.lock import hold, holder
 from tests.state.samples import another_process, largest_file, mode
 
 HOLDER = """
@@ -32,6 +34,61 @@ def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 
     with hold(tmp_path):
         assert mode(tmp_path) == 0o750
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o777, 0o755), (0o770, 0o750), (0o3775, 0o3755), (0o1702, 0o1700)]
+)
+def test_a_directory_that_others_may_write_to_is_closed_to_them_and_that_is_told(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    tmp_path.chmod(before)
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            with hold(tmp_path):
+                assert stat.S_IMODE(tmp_path.stat().st_mode) == after
+
+    assert logs == [
+        {
+            "event": "state.closed_to_others",
+            "log_level": "warning",
+            "directory": str(tmp_path),
+            "mode": f"{before:04o}",
+        }
+    ]
+
+
+@pytest.mark.parametrize("error", [None, PermissionError()])
+def test_a_directory_that_stays_open_to_others_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """As on a disk that knows no permissions; some say so."""
+
+    def chmod(*_: object) -> None:
+        if error:
+            raise error
+
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr(Path, "chmod", chmod)
+
+    with pytest.raises(StateError, match=r"Others may write to .* \(0777\)") as told:
+        hold(tmp_path).__enter__()
+
+    assert told.value.exit_code == 75
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_through_a_link_at_the_lock(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (tmp_path / "lock").symlink_to(theirs)
+
+    with pytest.raises(StateError, match="lock is a symbolic link"):
+        hold(tmp_path).__enter__()
+
+    assert holder(tmp_path) is None
+    assert theirs.read_text() == "theirs"
 
 
 def test_the_lock_names_its_holder(directory: Path) -> None:

@@ -9,7 +9,9 @@ from netaflux.core.errors import StateError, StateForeign, StateLocked
 from netaflux.core.model import AccountName, Binding, DestinationId, DestinationName, ModuleId
 from netaflux.core.ports import Bindings, BudgetStore, Coverage, TokenStore
 from netaflux.core.spans import Spans
+from netaflux.state.doubts import doubts_of
 from netaflux.state.open import DATABASE, State, open_state
+from netaflux.state.rescues import Rescue
 from tests.state.samples import (
     BASEMENT,
     MODULE,
@@ -125,6 +127,39 @@ async def test_a_damaged_budget_is_told(state: State) -> None:
 
     with pytest.raises(StateError, match="budget of app is damaged"):
         await state.budgets.load("app")
+
+
+async def test_a_budget_that_is_nested_beyond_all_bounds_is_told(state: State) -> None:
+    await state.database.run(
+        lambda connection: (
+            connection.execute("INSERT INTO budgets VALUES ('app', ?)", ("[" * 100_000,)).rowcount
+        )
+    )
+
+    with pytest.raises(StateError, match="budget of app is damaged"):
+        await state.budgets.load("app")
+
+
+@pytest.mark.parametrize("text", ["", "7", "[" * 100_000, "{"])
+async def test_a_rescue_of_which_nothing_can_be_read_is_still_one(
+    directory: Path, clock: StillClock, text: str
+) -> None:
+    async with open_state(directory, clock) as state:
+        await state.database.run(
+            lambda connection: (
+                connection.execute("INSERT INTO rescues VALUES ('a', 'of old', ?, ?)", (text, text)).rowcount
+            )
+        )
+
+    async with open_state(directory, clock) as state:
+        assert [*state.rescues] == [Rescue(directory / "a", "of old", {}, [])]
+
+
+async def test_a_doubt_that_cannot_be_read_is_told(directory: Path, clock: StillClock) -> None:
+    doubts_of(directory / DATABASE).mkdir(parents=True)
+
+    with pytest.raises(StateError, match="doubted cannot be read: Is a directory"):
+        await open_state(directory, clock).__aenter__()
 
 
 async def test_a_destination_met_for_the_first_time_is_no_change(state: State) -> None:

@@ -16,6 +16,7 @@ from netaflux.core.lookback import Looks
 from netaflux.core.model import AccountName, Binding, DestinationId, DestinationName, Page, Series
 from netaflux.core.spans import Spans
 from netaflux.core.tokens import TokenPair, TokenRecord
+from netaflux.state.doubts import doubt, doubts_of
 from netaflux.state.open import DATABASE, State, open_state
 from netaflux.state.rescue import _block
 from netaflux.state.soundness import examine
@@ -267,6 +268,40 @@ async def test_noise_that_nothing_tells_to_be_ours_is_refused_untouched(
     assert contents(there) == before
 
 
+@pytest.mark.parametrize("beside", ["tokens-0123456789abcdef.json", f"{DATABASE}.damaged-20261127-143000"])
+async def test_an_empty_file_in_our_place_is_begun_anew_whatever_its_log_says(
+    there: Path, clock: StillClock, beside: str
+) -> None:
+    log = there / f"{DATABASE}-wal"
+    for name in (DATABASE, beside):
+        (there / name).touch()
+    log.write_bytes(NOISE)
+
+    found = await Damaged(there, clock).look()
+
+    assert (found.rescues, found.refresh) == (1, None)
+    assert NOISE in contents(there).values()  # beside the database that was set aside
+
+
+async def test_an_empty_file_with_a_log_that_nothing_tells_to_be_ours_is_refused_untouched(
+    there: Path, clock: StillClock
+) -> None:
+    (there / DATABASE).touch()
+    (there / f"{DATABASE}-wal").write_bytes(NOISE)
+    before = contents(there)
+
+    with pytest.raises(StateForeign):
+        await Damaged(there, clock).look()
+
+    assert contents(there) == before
+
+
+async def test_an_empty_file_alone_is_a_new_one(there: Path, clock: StillClock) -> None:
+    (there / DATABASE).touch()
+
+    assert (await Damaged(there, clock).look()).rescues == 0
+
+
 async def test_another_programs_database_is_refused_even_beside_our_tokens(damaged: Damaged) -> None:
     damaged.path.unlink()
     with closing(sqlite3.connect(damaged.path)) as theirs:
@@ -332,6 +367,9 @@ async def test_what_stands_in_the_log_alone_is_saved_too(crashed: Damaged) -> No
         'UPDATE coverage SET "end" = "end" + 1200 WHERE begin = (SELECT min(begin) FROM coverage)',
         "UPDATE coverage SET begin = x'00' WHERE begin = (SELECT min(begin) FROM coverage)",
         "UPDATE bindings SET device = CAST(x'ff' AS TEXT)",
+        "UPDATE accounts SET serial = 9223372036854775807",
+        "UPDATE accounts SET serial = 'two'",
+        "UPDATE budgets SET record = printf('%.*c', 100000, '[')",
     ],
 )
 async def test_rows_that_we_would_never_write_are_damage(damaged: Damaged, change: str) -> None:
@@ -357,6 +395,21 @@ async def test_what_was_found_damaged_in_use_is_mended_by_the_next_start(damaged
 
     assert (await damaged.look()).rescues == 1
     assert (await damaged.look()).rescues == 1
+
+
+async def test_no_link_leads_what_is_mended_or_doubted_elsewhere(damaged: Damaged) -> None:
+    theirs = damaged.directory / "theirs"
+    damaged.overwrite(damaged.root("budgets"), bytes(4096))
+    for end in ("mending", "scratch", "scratch-wal"):
+        (damaged.directory / f"{DATABASE}.{end}").symlink_to(theirs)
+    doubts = doubts_of(damaged.path)
+
+    assert (await damaged.look()).rescues == 1
+    doubts.symlink_to(theirs)
+    doubt(damaged.path, "it looks odd")
+
+    assert not theirs.exists()
+    assert doubts.read_text() == "it looks odd"
 
 
 async def test_a_crash_before_the_new_one_is_done_changes_nothing(damaged: Damaged) -> None:

@@ -40,6 +40,14 @@ def test_a_disk_that_does_not_tell_is_left_to_whoever_writes(tmp_path: Path) -> 
     assert room_lacking(tmp_path / "not there", MORE_THAN_THERE_IS) == ""
 
 
+def test_a_trial_writes_through_no_link(tmp_path: Path) -> None:
+    (tmp_path / "room.tmp").symlink_to(tmp_path / "theirs")
+
+    try_room(tmp_path, 1)
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_trial_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with largest_file(1000), pytest.raises(OSError, match="File too large"):
         try_room(tmp_path, 1)

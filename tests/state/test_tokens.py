@@ -15,6 +15,7 @@ from netaflux.core.model import AccountName
 from netaflux.core.tokens import Intent, TokenPair, TokenRecord
 from netaflux.state.database import Database, Work
 from netaflux.state.open import State, open_state
+from netaflux.state.spare import LARGEST
 from netaflux.state.tokens import StoredTokens
 from tests.state.samples import StillClock, largest_file, mode
 
@@ -271,6 +272,59 @@ async def test_a_spare_file_older_than_the_database_is_not_adopted(
 
     assert await load(directory) == record("r2")
     assert copied(directory) == ["r2"]
+
+
+async def test_no_copy_is_written_through_what_lies_at_its_name(state: State, directory: Path) -> None:
+    await state.tokens.save(ANNE, record("r1"))
+    (spare,) = spares(directory)
+    theirs = directory / "theirs"
+    theirs.touch(0o666)
+    spare.unlink()
+    for link in (spare, spare.with_suffix(".tmp")):
+        link.symlink_to(theirs)
+
+    await state.tokens.save(ANNE, record("r2"))
+
+    assert theirs.read_text() == ""
+    assert not spare.is_symlink()
+    assert (copied(directory), mode(spare)) == (["r2"], 0o600)
+
+
+async def test_a_link_is_no_copy(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+    (spare,) = spares(directory)
+    spare.rename(directory / "elsewhere")
+    spare.symlink_to(directory / "elsewhere")
+
+    with capture_logs() as logs:
+        assert await load(directory) == record("r1")
+
+    assert [log["event"] for log in logs] == ["spare.set_aside"]
+    assert not spare.is_symlink()
+
+
+async def test_a_pipe_in_the_place_of_a_copy_keeps_nobody_waiting(directory: Path, clock: StillClock) -> None:
+    async with open_state(directory, clock) as state:
+        await state.tokens.save(ANNE, record("r1"))
+    (spare,) = spares(directory)
+    spare.unlink()
+    os.mkfifo(spare)
+
+    assert await load(directory) == record("r1")
+    assert spare.is_file()
+
+
+async def test_a_copy_that_would_not_be_read_again_is_not_written(state: State, directory: Path) -> None:
+    await state.tokens.save(ANNE, record("r1"))
+    large = record("r2", lost="x" * LARGEST)
+    await state.tokens.save(ANNE, large)
+    await state.database.run(no_page_more)
+
+    with pytest.raises(StateError, match="nor does a file beside it take them: File too large"):
+        await state.tokens.save(ANNE, record("r3", lost="x" * 3 * LARGEST))
+    assert copied(directory) == ["r1"]
+    assert await state.tokens.load(ANNE) == large
 
 
 async def test_a_save_that_neither_place_takes_is_told(directory: Path, clock: StillClock) -> None:

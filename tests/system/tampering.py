@@ -1,6 +1,7 @@
 """What a test does to netaflux before it begins, so that a chosen moment comes; the product knows of nothing.
 
     kill     it kills itself right before or after a chosen commit
+    memory   its database ends no transaction while there is such a file
     clock    it lives by the clock of a test: faster than ours, and in another year if that is wished
     wall     what its system clock shows besides the true time stands in a file
     hosts    the names that it can resolve stand in a file
@@ -104,6 +105,31 @@ def _kill(wish: Mapping[str, Any]) -> None:
     PATCH.setattr(netaflux.state.database, "connected", lambda path: Doomed(connect(path), wish))
 
 
+# memory
+
+
+class Starved:
+    """A connection that ends no transaction as long as there is such a file."""
+
+    def __init__(self, connection: Any, file: Path) -> None:
+        self._connection = connection
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *values: Any) -> Any:
+        """Do what SQLite does."""
+        if statement in {"COMMIT", "ROLLBACK"} and self._file.exists():
+            raise MemoryError
+        return self._connection.execute(statement, *values)
+
+
+def _memory(file: str) -> None:
+    connect: Callable[[Path], Any] = vars(netaflux.state.database)["connected"]
+    PATCH.setattr(netaflux.state.database, "connected", lambda path: Starved(connect(path), Path(file)))
+
+
 # time
 
 
@@ -160,6 +186,7 @@ def _hosts(file: str) -> None:
 
 TAMPERINGS: Mapping[str, Callable[[Any], None]] = {
     "kill": _kill,
+    "memory": _memory,
     "clock": _clock,
     "wall": _wall,
     "hosts": _hosts,

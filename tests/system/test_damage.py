@@ -36,6 +36,28 @@ async def test_damage_under_a_running_daemon_ends_it_and_the_next_one_mends_it(
     assert mode(Path(rescued["aside"])) == 0o600
 
 
+async def test_a_database_that_nothing_brings_back_ends_the_daemon_and_the_next_one_goes_on(
+    netaflux: Program, outside: Outside
+) -> None:
+    starving = netaflux.folder / "starving"
+    async with netaflux.daemon(tampering={"memory": str(starving)}) as daemon:
+        await until(lambda: not outside.differences())
+        starving.touch()
+        await netaflux("health")
+        closed = await daemon.running.told("state.closed")
+        ended = await daemon.running.ended()
+    starving.unlink()
+    async with netaflux.daemon() as daemon:
+        await daemon.ready()
+        await daemon.stopped()
+
+    assert "is closed: there is not enough memory" in closed["reason"]
+    assert ended.code == 75
+    assert ended.err.splitlines()[-1].endswith("Start netaflux again.")
+    assert outside.token_posts == 1
+    assert not list(netaflux.state.glob("*.damaged-*"))
+
+
 def destroy(path: Path, *tables: str) -> None:
     """Zeros in the place of these tables, in a way that the owner of the file has to read them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

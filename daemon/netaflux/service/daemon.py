@@ -24,7 +24,7 @@ from netaflux.commands.perform import perform
 from netaflux.commands.status import glance, status
 from netaflux.commands.words import Json
 from netaflux.config import Loaded, secret_texts, state_dir
-from netaflux.core.errors import ConfigError, NetafluxError
+from netaflux.core.errors import ConfigError, NetafluxError, StateDamaged
 from netaflux.service.health import Health
 from netaflux.service.herald import Herald
 from netaflux.service.reception import Reception
@@ -224,10 +224,11 @@ class Daemon:
                     each.cancel()
             if self.stop.is_set() or work.done():
                 return None
-            if database.damage is not None:
+            if (damage := database.damage) is not None:
                 # the next start mends it; going on would only make it worse
-                log.error("state.damaged", reason=database.damage.message, remedy=database.damage.remedy)
-                raise database.damage
+                told = "state.damaged" if isinstance(damage, StateDamaged) else "state.closed"
+                log.error(told, reason=damage.message, remedy=damage.remedy)
+                raise damage
             self.reload.clear()
             if following := await self._reread(ground, reception):
                 return following

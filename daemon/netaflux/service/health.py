@@ -56,17 +56,26 @@ class Health:
 
         Without `disk`, only what a new start would mend: a full disk is an answer, too.
         """
-        problems = [*self._late_bells(), *self._still_workers(), *self._still_teller()]
-        trouble: NetafluxError | None = self._app.state.database.trouble
+        return [
+            *self._late_bells(),
+            *self._still_workers(),
+            *self._still_teller(),
+            *await self._database_ails(disk=disk),
+        ]
+
+    async def _database_ails(self, *, disk: bool) -> list[str]:
+        database, problems, failure = self._app.state.database, [], None
         try:
             async with asyncio.timeout(DATABASE_ANSWERS):
-                await self._app.state.database.probe()
+                await database.probe()
         except TimeoutError:
             problems.append("the database does not answer")
         except NetafluxError as error:
-            trouble = trouble or error
+            failure = error
         # a full disk is told in so many words, and nothing that a new start would mend
-        return [*problems, f"nothing is polled: {trouble.message}"] if disk and trouble else problems
+        if database.trouble is not None and database.damage is None:
+            failure = database.trouble if disk else None
+        return [*problems, f"nothing is polled: {failure.message}"] if failure else problems
 
     def _late_bells(self) -> Iterator[str]:
         late = self._clock.monotonic() - OVERDUE

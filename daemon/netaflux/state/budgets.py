@@ -7,6 +7,7 @@ from functools import partial
 from netaflux.core.budget import BudgetRecord
 from netaflux.core.errors import StateError
 from netaflux.state.database import Database
+from netaflux.state.faults import UNREADABLE_JSON
 
 
 class StoredBudgets:
@@ -20,7 +21,7 @@ class StoredBudgets:
         text = await self._database.run(partial(_read, scope=scope))
         try:
             return BudgetRecord() if text is None else BudgetRecord.from_json(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNREADABLE_JSON as error:
             raise StateError(f"The budget of {scope} is damaged: {error}") from error
 
     async def save(self, scope: str, record: BudgetRecord) -> None:

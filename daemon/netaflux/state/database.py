@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from netaflux.core.errors import StateDamaged, StateError
 from netaflux.state.doubts import doubt
-from netaflux.state.faults import is_of_the_disk, state_error
+from netaflux.state.faults import SQLITE_RAISES, in_words, is_of_the_disk, state_error
 from netaflux.state.room import SPARE_ROOM, room_lacking, try_room
 from netaflux.state.schema import connected
 
@@ -34,6 +34,8 @@ class _Job:
 class _Outcome(NamedTuple):
     result: Any = None
     error: BaseException | None = None
+    of_all: bool = False
+    """Whether none of the transaction has happened."""
 
 
 class Database:
@@ -45,7 +47,11 @@ class Database:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._waited: set[asyncio.Future[Any]] = set()
+        """The results of which somebody still waits for."""
         self._closing = False
+        self._lost: BaseException | None = None
+        """What has ended the thread before its time."""
         # a daemon thread, so that a process that dies without closing does not hang on it
         self._thread = threading.Thread(target=self._serve, name="netaflux-state", daemon=True)
         self.commits = 0
@@ -59,8 +65,9 @@ class Database:
         self._calm = asyncio.Event()
         """Set when there is no trouble any more."""
         self.damaged = asyncio.Event()
-        """Set when the file turns out to be damaged; only another start mends it."""
-        self.damage: StateDamaged | None = None
+        """Set when the file turns out to be damaged, or its thread has ended; only another start mends it."""
+        self.damage: StateError | None = None
+        """StateDamaged where it is the file."""
 
     @classmethod
     @asynccontextmanager
@@ -85,10 +92,14 @@ class Database:
         Raises StateError, and whatever the work raised.
         """
         if self._closing:
-            raise StateError(f"{self._path} is closed", advice="")
+            raise self._closed()
         job = _Job(work, then, self._loop.create_future())
         self._jobs.put(job)
-        result: T = await job.future
+        self._waited.add(job.future)
+        try:
+            result: T = await job.future
+        finally:
+            self._waited.discard(job.future)
         return result
 
     async def probe(self) -> None:
@@ -140,16 +151,14 @@ class Database:
 
     def _serve(self) -> None:
         try:
-            connection = connected(self._path)
-        except Exception as error:  # noqa: BLE001 - it is told to whoever opens
-            self._on_loop(_settle, self._ready, _Outcome(error=error))
-        else:
-            self._on_loop(_settle, self._ready, _Outcome())
-            with closing(connection):
+            with closing(connected(self._path)) as connection:
+                self._on_loop(_settle, self._ready, _Outcome())
                 while jobs := self._take():
                     self._carry_out(connection, jobs)
-        finally:
-            self._on_loop(self._end)
+        except BaseException as error:  # noqa: BLE001 - it is told to whoever opens, or waits
+            self._on_loop(self._end, error)
+        else:
+            self._on_loop(self._end, None)
 
     def _take(self) -> list[_Job]:
         """All that wait, at least one; none when it is time to close."""
@@ -165,9 +174,11 @@ class Database:
         try:
             outcomes = _together(connection, jobs)
             self.commits += 1
-        except sqlite3.Error as error:
+        except BaseException as error:
             _undo(connection)
-            outcomes = [_Outcome(error=error)] * len(jobs)
+            if connection.in_transaction:
+                raise  # nothing can be committed on it any more
+            outcomes = [_Outcome(error=error, of_all=True)] * len(jobs)
         self._on_loop(self._conclude, jobs, outcomes)
 
     def _on_loop(self, call: Callable[..., None], *arguments: object) -> None:
@@ -181,19 +192,20 @@ class Database:
             _settle(job.future, self._told(outcome) if outcome.error else _followed(job, outcome))
 
     def _told(self, outcome: _Outcome) -> _Outcome:
-        if not isinstance(outcome.error, sqlite3.Error):
+        cause = outcome.error
+        # what a work raised is its own affair; but no future takes a StopIteration
+        if cause is None or not (outcome.of_all or isinstance(cause, (*SQLITE_RAISES, StopIteration))):
             return outcome
-        error = state_error(self._path, outcome.error)  # one for each: an exception belongs to one task
-        error.__cause__ = outcome.error
-        self._note(error, outcome.error)
+        error = state_error(self._path, cause)  # one for each: an exception belongs to one task
+        error.__cause__ = cause
+        self._note(error, cause)
         return _Outcome(error=error)
 
-    def _note(self, error: StateError, cause: sqlite3.Error) -> None:
+    def _note(self, error: StateError, cause: BaseException) -> None:
         if isinstance(error, StateDamaged):
             if not is_of_the_disk(cause):
                 doubt(self._path, error.message)
-            self.damage = self.damage or error
-            self.damaged.set()
+            self._needs_new_start(error)
         elif is_of_the_disk(cause):
             self._troubled(error)
 
@@ -202,9 +214,27 @@ class Database:
         self.troubled.set()
         self._calm.clear()
 
-    def _end(self) -> None:
+    def _needs_new_start(self, error: StateError) -> None:
+        self.damage = self.damage or error
+        self.damaged.set()
+
+    def _end(self, error: BaseException | None) -> None:
         self._closing = True
+        if not self._ready.done():
+            _settle(self._ready, _Outcome(error=error))
+        elif error is not None:
+            self._lost = error
+            for future in self._waited:
+                _settle(future, _Outcome(error=self._closed()))
+            self._needs_new_start(self._closed())
         self._ended.set_result(None)
+
+    def _closed(self) -> StateError:
+        if self._lost is None:
+            return StateError(f"{self._path} is closed", advice="")
+        error = StateError(f"{self._path} is closed: {in_words(self._lost)}", advice="Start netaflux again.")
+        error.__cause__ = self._lost
+        return error
 
 
 def _together(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> Sequence[_Outcome]:
@@ -228,7 +258,7 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
     try:
         result = work(connection)
     except BaseException as error:
-        if isinstance(error, sqlite3.Error) and not connection.in_transaction:
+        if not connection.in_transaction:
             raise  # a full disk or an I/O error may undo the whole transaction, not this work alone
         connection.execute("ROLLBACK TO work")
         connection.execute("RELEASE work")
@@ -239,7 +269,7 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
 
 def _undo(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:  # where it is not, SQLite has undone it by itself
-        with suppress(sqlite3.Error):
+        with suppress(*SQLITE_RAISES):
             connection.execute("ROLLBACK")
 
 

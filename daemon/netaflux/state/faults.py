@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from netaflux.core.errors import StateDamaged, StateError
 
@@ -17,9 +18,12 @@ _MEANINGS = {
     sqlite3.SQLITE_LOCKED: "another program is using it",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_PERM: "it may not be opened",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory",
 }
 """By SQLite's primary result code; the extended ones differ in their upper bits."""
 
+SQLITE_RAISES = (sqlite3.Error, MemoryError)
+"""What comes of a statement: for the want of memory, sqlite3 has no error of its own."""
 _DAMAGES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """Primary codes of a file that is other than SQLite left it."""
 _UNREADABLE = {
@@ -38,33 +42,42 @@ _OF_THE_DISK = {
 }
 """Primary codes that tell of the disk, whatever stands in the file."""
 
+UNREADABLE_JSON: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What comes of JSON that is not what we wrote: of numbers beyond all bounds and of deep nesting, too."""
+
 
 @contextmanager
 def our_errors(path: Path) -> Iterator[None]:
     """Turn sqlite3's errors about this file into StateError."""
     try:
         yield
-    except sqlite3.Error as error:
+    except SQLITE_RAISES as error:
         raise state_error(path, error) from error
 
 
-def state_error(path: Path, error: sqlite3.Error) -> StateError:
-    """Our error for sqlite3's; to be raised `from` it."""
+def state_error(path: Path, error: BaseException) -> StateError:
+    """Our error for sqlite3's, or for what else came of its use; to be raised `from` it."""
     code = getattr(error, "sqlite_errorcode", None)  # sqlite3's own complaints, such as misuse, have none
-    name = getattr(error, "sqlite_errorname", type(error).__name__)
-    meaning = _MEANINGS.get(code & 0xFF) if code is not None else None
-    detail = f"{meaning} ({name}: {error})" if meaning else f"{name}: {error}"
     kind = StateDamaged if _is_damage(error, code) else StateError
-    return kind(f"{path} cannot be used: {detail}")
+    return kind(f"{path} cannot be used: {in_words(error)}")
 
 
-def _is_damage(error: sqlite3.Error, code: int | None) -> bool:
+def in_words(error: BaseException) -> str:
+    """What sqlite3 complains of, and what that means."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    code = sqlite3.SQLITE_NOMEM if isinstance(error, MemoryError) else getattr(error, "sqlite_errorcode", 0)
+    meaning = _MEANINGS.get(code & 0xFF)
+    told = f"{name}: {error}".removesuffix(": ")
+    return f"{meaning} ({told})" if meaning else told
+
+
+def _is_damage(error: BaseException, code: int | None) -> bool:
     if code is None:
         # the one that sqlite3 has no code for is a text that is none
         return isinstance(error, sqlite3.OperationalError)
     return code & 0xFF in _DAMAGES or code in _UNREADABLE
 
 
-def is_of_the_disk(error: sqlite3.Error) -> bool:
+def is_of_the_disk(error: BaseException) -> bool:
     """Whether it is the disk that does not give or take."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _OF_THE_DISK

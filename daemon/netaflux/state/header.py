@@ -68,10 +68,20 @@ def _application_id(header: bytes) -> int:
 
 
 def _look_at_empty(path: Path, *, fresh: bool) -> None:
-    """A file without a byte is what the very first start may leave; or all that was in it is lost."""
-    if _bytes_of(log_of(path)) or (any_spare(path.parent) and not fresh):
-        _refuse_unless_ours(path, b"")
+    """A file without a byte is nobody's: the very first start may leave it; or all that was in it is lost.
+
+    Whether it was in ours is told by what lies beside it, in whatever condition that is.
+    """
+    ours = _is_our_place(path)
+    if _bytes_of(log_of(path)) or (ours and not fresh):
+        if not ours:
+            _refuse_unless_ours(path, b"")
         raise StateDamaged(f"{path} is damaged: it is empty")
+
+
+def _is_our_place(path: Path) -> bool:
+    """Whether something lies there that only we call so: a copy of tokens, or a database set aside."""
+    return any(any(path.parent.glob(names)) for names in ("tokens-*", f"{path.name}.damaged-*"))
 
 
 def _refuse_unless_ours(path: Path, header: bytes) -> None:

@@ -3,13 +3,20 @@
 import fcntl
 import os
 import pwd
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
 from netaflux.core.errors import StateError, StateForeign, StateLocked
 
 _LOCK = "lock"
+_HOW = os.O_CLOEXEC | os.O_NOFOLLOW  # what is written to it is not to land elsewhere
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+_log = structlog.get_logger()
 
 
 def name_of(directory: Path) -> str | None:
@@ -26,7 +33,7 @@ def hold(directory: Path) -> Iterator[None]:
     """Own the state directory, made if it is missing, until the context ends or the process dies.
 
     Raises StateLocked where another process owns it, StateForeign where it belongs to another user,
-    StateError where it cannot be written.
+    StateError where it cannot be written, or where others may write to it for good.
     """
     _prepare(directory)
     descriptor = _opened(directory / _LOCK)
@@ -45,7 +52,7 @@ def hold(directory: Path) -> Iterator[None]:
 def holder(directory: Path) -> StateLocked | None:
     """Who owns the state directory, as the error that everybody else gets; None where nobody does."""
     try:
-        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / _LOCK, _HOW | os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -60,15 +67,29 @@ def holder(directory: Path) -> StateLocked | None:
 def _prepare(directory: Path) -> None:
     with _our_errors(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = directory.stat().st_uid
-    if owner != os.geteuid():
-        _refuse_as_foreign(directory, owner)
+        found = directory.stat()
+    if found.st_uid != os.geteuid():
+        _refuse_as_foreign(directory, found.st_uid)
+    if found.st_mode & _OTHERS_WRITE:
+        _close_to_others(directory, stat.S_IMODE(found.st_mode))
+
+
+def _close_to_others(directory: Path, mode: int) -> None:
+    """Let nobody else make files in it: they could lay a database or tokens of theirs there."""
+    with suppress(OSError):
+        directory.chmod(mode & ~_OTHERS_WRITE)
+    if directory.stat().st_mode & _OTHERS_WRITE:
+        raise StateError(
+            f"Others may write to the state directory {directory} ({mode:04o}), which cannot be changed",
+            advice="Point `state_dir` to a directory on a disk with permissions, of mode 0700.",
+        )
+    _log.warning("state.closed_to_others", directory=str(directory), mode=f"{mode:04o}")
 
 
 def _refuse_as_foreign(directory: Path, owner: int) -> None:
     """Raise StateLocked while its user's own process holds it, for that can be asked; else StateForeign."""
     with suppress(OSError):
-        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / _LOCK, _HOW | os.O_RDONLY)
         try:
             _take(descriptor, directory)
         finally:
@@ -82,7 +103,9 @@ def _refuse_as_foreign(directory: Path, owner: int) -> None:
 
 def _opened(lock: Path) -> int:
     with _our_errors(lock.parent):
-        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if lock.is_symlink():
+            raise StateError(f"{lock} is a symbolic link, which we lay nowhere", advice="Remove it.")
+        return os.open(lock, _HOW | os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _take(descriptor: int, directory: Path) -> None:

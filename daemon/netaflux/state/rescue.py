@@ -28,6 +28,7 @@ from netaflux.core.budget import BudgetRecord
 from netaflux.core.errors import StateError
 from netaflux.state.doubts import doubts_of
 from netaflux.state.faults import our_errors
+from netaflux.state.fresh import made_anew
 from netaflux.state.header import APPLICATION_ID, HEADER_BYTES, is_sound, log_of
 from netaflux.state.saved import all_saved, put
 from netaflux.state.soundness import makes_sense
@@ -77,7 +78,7 @@ def rescue(path: Path, reason: str) -> None:
     unfinished = path.with_name(f"{path.name}.mending")
     try:
         _remove(unfinished)
-        unfinished.touch(0o600)
+        made_anew(unfinished).close()
         aside = _place_aside(path, unfinished.stat().st_mtime)
         with our_errors(unfinished):
             rescued = _mend(path, unfinished, aside, reason)
@@ -232,8 +233,7 @@ def _remove(database: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """A block that the disk does not give back any more is one of zeros."""
-    target.touch(0o600)
-    with source.open("rb", buffering=0) as there, target.open("wb") as here:
+    with source.open("rb", buffering=0) as there, made_anew(target) as here:
         for place in range(0, os.fstat(there.fileno()).st_size, _BLOCK):
             here.write(_block(there.fileno(), place))
 

@@ -3,10 +3,15 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from netaflux.state.database import Database
+from netaflux.state.faults import UNREADABLE_JSON
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,17 @@ async def all_rescues(database: Database, directory: Path) -> Sequence[Rescue]:
     """All of them, the newest last. Raises StateError."""
     rows = await database.run(_all)
     return [
-        Rescue(directory / aside, reason, json.loads(saved), json.loads(lost))
+        Rescue(directory / aside, reason, _told(saved, dict), _told(lost, list))
         for aside, reason, saved, lost in rows
     ]
+
+
+def _told(text: str, kind: type[T]) -> T:
+    """What is written there; nothing where that cannot be read."""
+    with suppress(*UNREADABLE_JSON):
+        if isinstance(told := json.loads(text), kind):
+            return told
+    return kind()
 
 
 def _all(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from netaflux.state.fresh import made_anew
+
 SPARE_ROOM: Final = 8 << 20
 """Bytes that have to be free: the pages in hand, and what the write-ahead log grows by until it is moved."""
 _TRIAL: Final = 1 << 20
@@ -28,7 +30,7 @@ def try_room(directory: Path, room: int) -> None:
         raise OSError(errno.ENOSPC, few)
     trial = directory / "room.tmp"
     try:
-        with trial.open("wb") as file:
+        with made_anew(trial) as file:
             file.write(bytes(_TRIAL))
             file.flush()
             os.fsync(file.fileno())

@@ -3,9 +3,14 @@
 import json
 import sqlite3
 from dataclasses import dataclass, field
+from typing import Final
 
 from netaflux.core.model import AccountName
 from netaflux.core.tokens import TokenRecord
+from netaflux.state.faults import UNREADABLE_JSON
+
+SERIALS_END: Final = 1 << 62
+"""Far more records than will ever be saved, and no more than SQLite has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +25,20 @@ class Saved:
         """The record; None where it is damaged."""
         try:
             return TokenRecord.from_json(json.loads(self.text))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except UNREADABLE_JSON:
             return None
+
+
+def is_serial(number: object) -> bool:
+    """Whether it is such as we number records with."""
+    return isinstance(number, int) and 0 < number < SERIALS_END
 
 
 def all_saved(connection: sqlite3.Connection) -> dict[AccountName, Saved]:
     """Every account's in the database."""
     rows = connection.execute("SELECT name, serial, record FROM accounts")
-    return {AccountName(name): Saved(serial, text) for name, serial, text in rows}
+    # one with a number that we would never write is older than any other
+    return {AccountName(name): Saved(serial if is_serial(serial) else 0, text) for name, serial, text in rows}
 
 
 def put(connection: sqlite3.Connection, account: AccountName, saved: Saved, now: float) -> None:

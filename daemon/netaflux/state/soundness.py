@@ -10,11 +10,12 @@ from typing import Any
 from netaflux.core.budget import BudgetRecord
 from netaflux.core.errors import StateDamaged, StateForeign
 from netaflux.core.lookback import Looks
-from netaflux.state.faults import state_error
+from netaflux.state.faults import UNREADABLE_JSON, state_error
 from netaflux.state.header import log_of
 from netaflux.state.versions import migrations, number
 
 _WRONG = {
+    "accounts": "SELECT count(*) FROM accounts WHERE typeof(serial) <> 'integer' OR serial >> 62 <> 0",
     "source_rows": "SELECT count(*) FROM source_rows WHERE json_valid(measures) IS NOT 1",
     "coverage": """
         SELECT count(*) FROM (
@@ -62,6 +63,8 @@ def examine(path: Path) -> None:
             raise told from error
         # all that was asked is right for a file of ours
         raise StateDamaged(f"{path} is damaged: {error}") from error
+    except MemoryError as error:
+        raise state_error(path, error) from error
     except UnicodeDecodeError as error:  # what SQLite complains of quotes what it found
         raise StateDamaged(f"{path} is damaged: a name in it cannot be read") from error
     if ailment:
@@ -104,6 +107,6 @@ def makes_sense(connection: sqlite3.Connection, table: str) -> bool:
         rows = connection.execute(f"SELECT * FROM {table}") if table != "source_rows" else ()  # noqa: S608
         for row in rows:
             read(json.loads(row[-1]) if table in _READERS else row[-1])
-    except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError):
+    except (sqlite3.Error, *UNREADABLE_JSON):
         return False
     return True

@@ -1,20 +1,27 @@
 """A second copy of each account's tokens, in a file of its own.
 
 A database can be damaged as a whole, and Netatmo takes the newest refresh token alone. Where the database
-does not take a new record, this copy is the only one.
+does not take a new record, this copy is the only one. So it counts only where it is whole, as its sum tells.
 """
 
+import errno
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from netaflux.core.model import AccountName
-from netaflux.state.saved import Saved
+from netaflux.state.faults import UNREADABLE_JSON
+from netaflux.state.fresh import made_anew
+from netaflux.state.saved import Saved, is_serial
+
+LARGEST: Final = 1 << 20
+"""Bytes of a copy; tokens have some hundreds."""
 
 _log = structlog.get_logger()
 
@@ -23,7 +30,10 @@ def write_spare(directory: Path, account: AccountName, saved: Saved) -> None:
     """Write the account's spare file so that it survives a power cut, whole or not at all. Raises OSError."""
     path = _path(directory, account)
     unfinished = path.with_suffix(".tmp")
-    text = json.dumps({"account": account, "serial": saved.serial, "record": saved.text})
+    told = {"account": account, "serial": saved.serial, "record": saved.text}
+    text = json.dumps({**told, "sum": _sum(account, saved)})
+    if len(text) > LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))  # it would not be read again
     try:
         _write_synced(unfinished, text)
         unfinished.replace(path)
@@ -55,11 +65,27 @@ def _paths(directory: Path) -> list[Path]:
 
 
 def _read(path: Path) -> tuple[AccountName, Saved] | None:
+    with suppress(OSError, *UNREADABLE_JSON):
+        match json.loads(_beginning(path)):
+            case {"account": str(name), "serial": int(serial), "record": str(text), "sum": told}:
+                account, saved = AccountName(name), Saved(serial, text)
+                if is_serial(serial) and told == _sum(account, saved):
+                    return account, saved
+    return None
+
+
+def _beginning(path: Path) -> bytes:
+    """All of it, if it is of ours; without waiting for anybody at the other end of a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return AccountName(str(data["account"])), Saved(int(data["serial"]), str(data["record"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return os.read(descriptor, LARGEST)
+    finally:
+        os.close(descriptor)
+
+
+def _sum(account: AccountName, saved: Saved) -> str:
+    told = json.dumps([account, saved.serial, saved.text], ensure_ascii=False)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _path(directory: Path, account: AccountName) -> Path:
@@ -68,9 +94,8 @@ def _path(directory: Path, account: AccountName) -> Path:
 
 
 def _write_synced(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    with made_anew(path) as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
 

@@ -8,15 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import structlog
-
 from netaflux.core.errors import StateError, StateForeign, StateLocked
 
 _LOCK = "lock"
 _HOW = os.O_CLOEXEC | os.O_NOFOLLOW  # what is written to it is not to land elsewhere
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-
-_log = structlog.get_logger()
 
 
 def name_of(directory: Path) -> str | None:
@@ -76,6 +72,8 @@ def _prepare(directory: Path) -> None:
 
 def _close_to_others(directory: Path, mode: int) -> None:
     """Let nobody else make files in it: they could lay a database or tokens of theirs there."""
+    import structlog  # noqa: PLC0415 - a health check asks for the lock's name alone
+
     with suppress(OSError):
         directory.chmod(mode & ~_OTHERS_WRITE)
     if directory.stat().st_mode & _OTHERS_WRITE:
@@ -83,7 +81,7 @@ def _close_to_others(directory: Path, mode: int) -> None:
             f"Others may write to the state directory {directory} ({mode:04o}), which cannot be changed",
             advice="Point `state_dir` to a directory on a disk with permissions, of mode 0700.",
         )
-    _log.warning("state.closed_to_others", directory=str(directory), mode=f"{mode:04o}")
+    structlog.get_logger().warning("state.closed_to_others", directory=str(directory), mode=f"{mode:04o}")
 
 
 def _refuse_as_foreign(directory: Path, owner: int) -> None:

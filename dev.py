@@ -176,7 +176,7 @@ STEPS = (
     Step("ruff format", ("ruff", "format", "--check")),
     Step("mypy", ("mypy",)),
     Step("lint-imports", ("lint-imports", "--no-logo")),
-    Step("pytest", ("pytest", "-n", "2")),
+    Step("pytest", ("pytest", "-n", "3", "--dist", "worksteal")),
 )
 """What `test` runs, the quickest to find fault first."""
 PACKAGE = "daemon/netaflux"
